@@ -1,0 +1,1 @@
+"""Settings, database, tenant scope, unit of work, errors, clock, ids: no business words."""

@@ -1,0 +1,27 @@
+"""Identifiers and secrets that nobody can guess."""
+
+import os
+import secrets
+import time
+from uuid import UUID
+
+_KEY_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def new_id() -> UUID:
+    """A UUID version 7 (RFC 9562): ordered by time, so indexes grow at their end."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
+    value = (value & ~(0xF << 76)) | (0x7 << 76)
+    value = (value & ~(0x3 << 62)) | (0x2 << 62)
+    return UUID(int=value)
+
+
+def new_token() -> str:
+    """256 random bits, URL-safe: session tokens, reset links, webhook addresses."""
+    return secrets.token_urlsafe(32)
+
+
+def new_attempt_key() -> str:
+    """20 characters of Crockford base 32 (100 random bits): fits a gateway's refId."""
+    return "".join(secrets.choice(_KEY_ALPHABET) for _ in range(20))

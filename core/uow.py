@@ -1,0 +1,76 @@
+"""The unit of work: one database transaction inside one tenant scope.
+
+Only portal/ and worker/ may import this module.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, event, text
+from sqlalchemy.orm import ORMExecuteState, SessionTransaction, sessionmaker, with_loader_criteria
+
+from core import jobs
+from core.config import Settings
+from core.db import Session, TenantOwned
+from core.engines import make_engine
+from core.tenancy import current_scope
+
+_office: sessionmaker[Session] = sessionmaker(expire_on_commit=False)
+_panel: sessionmaker[Session] = sessionmaker(expire_on_commit=False)
+
+
+def configure(settings: Settings) -> None:
+    """Bind the two tenant roles to their databases. Call once per process, after any fork."""
+    _office.configure(bind=make_engine(settings.database_url_office))
+    _panel.configure(bind=make_engine(settings.database_url_panel))
+
+
+def _enter_scope(_session: Session, _tx: SessionTransaction, connection: Connection) -> None:
+    # Local to the transaction: a pooled connection can never carry a scope to the next user.
+    scope = current_scope()
+    connection.execute(
+        text(
+            "select set_config('app.reseller_ids', :resellers, true),"
+            " set_config('app.client_id', :client, true)"
+        ),
+        {
+            "resellers": ",".join(map(str, scope.reseller_ids)),
+            "client": "" if scope.client_id is None else str(scope.client_id),
+        },
+    )
+
+
+def _narrow_to_reseller(state: ORMExecuteState) -> None:
+    # The policy alone would be right but only a filter: plain equality lets the planner walk
+    # the indexes that begin with reseller_id.
+    if not state.is_select or state.is_column_load or state.is_relationship_load:
+        return
+    reseller_ids = current_scope().reseller_ids
+    if len(reseller_ids) == 1:
+        reseller_id = reseller_ids[0]
+        state.statement = state.statement.options(
+            with_loader_criteria(
+                TenantOwned,
+                lambda cls: cls.reseller_id == reseller_id,
+                include_aliases=True,
+            )
+        )
+
+
+for _factory in (_office, _panel):
+    # sessionmaker builds its own subclass, so listeners on it stay off other sessions
+    event.listen(_factory, "after_begin", _enter_scope)
+    event.listen(_factory, "do_orm_execute", _narrow_to_reseller)
+
+
+@contextmanager
+def unit_of_work() -> Iterator[Session]:
+    """One transaction in the current scope; commits at the end, then sends the jobs it asked for.
+
+    Raises InvariantError when no tenant scope is set.
+    """
+    factory = _panel if current_scope().realm == "panel" else _office
+    with factory() as session:
+        with session.begin():
+            yield session
+        jobs.send_all(session)

@@ -1,0 +1,1 @@
+"""The mail queue: every mail is first a row."""

@@ -1,0 +1,1 @@
+"""Who exists and who may do what: resellers, users, roles, clients, audit and events."""

@@ -1,0 +1,1 @@
+"""Queue, clock and sweeps: decode, set the scope, call one function."""
