@@ -1,0 +1,1 @@
+"""HTTP: the application, what every screen shares, and the screens by area."""

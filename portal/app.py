@@ -1,0 +1,93 @@
+"""The application: made from settings, with every part named here."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from flask import Blueprint, Flask, g, request, url_for
+from flask_babel import Babel
+from jinja2 import StrictUndefined
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from core.config import Settings
+from portal import csrf, errors, formatting, headers, htmx, listing, request_id
+from portal.navigation import menu_for
+from portal.viewer import current_viewer
+
+ROOT = Path(__file__).resolve().parent.parent
+LANGUAGES = ("en",)
+MAX_BODY_BYTES = 16 * 1024 * 1024
+
+BLUEPRINTS: tuple[Blueprint, ...] = ()
+
+
+def create_app(settings: Settings, *extra_blueprints: Blueprint) -> Flask:
+    """A new application with every screen, and `extra_blueprints` where a test brings its own."""
+    app = Flask(
+        "portal", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static")
+    )
+    _configure(app, settings)
+    _prepare_templates(app)
+    for blueprint in (*BLUEPRINTS, *extra_blueprints):
+        app.register_blueprint(blueprint)
+    # in this order: the id first, so that every later refusal can be told by it
+    request_id.init_app(app)
+    headers.init_app(app, settings)
+    htmx.init_app(app)
+    csrf.init_app(app, settings)
+    errors.init_app(app)
+    return app
+
+
+def _configure(app: Flask, settings: Settings) -> None:
+    is_https = settings.base_url.startswith("https://")
+    app.secret_key = settings.secret_key.get_secret_value()
+    app.config.update(
+        SESSION_COOKIE_NAME="__Host-form" if is_https else "form",
+        SESSION_COOKIE_SECURE=is_https,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        BABEL_TRANSLATION_DIRECTORIES=str(ROOT / "translations"),
+    )
+    app.extensions["settings"] = settings
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
+        )
+
+
+def _prepare_templates(app: Flask) -> None:
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    Babel(app, locale_selector=_choose_locale, timezone_selector=lambda: current_viewer().timezone)
+    app.jinja_env.globals["icon_sprite"] = _icon_sprite
+    formatting.init_app(app)
+    listing.init_app(app)
+    app.context_processor(lambda: {"viewer": current_viewer(), "menu": menu_for(current_viewer())})
+    app.url_defaults(_name_static_version)
+
+
+def _choose_locale() -> str:
+    return current_viewer().locale or request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+
+
+def _name_static_version(endpoint: str, values: dict[str, object]) -> None:
+    if endpoint == "static" and "filename" in values:
+        path = ROOT / "static" / str(values["filename"])
+        values.setdefault("v", _content_hash(path, path.stat().st_mtime_ns))
+
+
+@cache
+def _content_hash(path: Path, _changed_ns: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def _icon_sprite() -> str:
+    # a list draws hundreds of icons: the address is made once a request
+    if "icon_sprite" not in g:
+        g.icon_sprite = url_for("static", filename="icons.svg")
+    address: str = g.icon_sprite
+    return address

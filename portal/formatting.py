@@ -1,0 +1,103 @@
+"""How figures, days and instants look, in the viewer's language."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from zoneinfo import ZoneInfo
+
+from babel import Locale, dates, numbers
+from flask import Flask
+from flask_babel import get_locale
+
+from portal.viewer import current_viewer
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """`amount` at the currency's own minor unit, rounded half-up, without the currency's name."""
+    places = numbers.get_currency_precision(currency)
+    # Babel alone would round halves to even, and a statement must add up as people do it
+    rounded = amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    # a balance of -0.001 must not read as minus zero
+    return number(abs(rounded) if rounded == 0 else rounded, places)
+
+
+def money_exact(amount: Decimal, currency: str) -> str:
+    """`amount` with every digit that the ledger keeps, and the currency."""
+    places = max(numbers.get_currency_precision(currency), _places(amount))
+    return f"{number(amount, places)} {currency}"
+
+
+def number(value: Decimal | int, places: int | None = None) -> str:
+    """`value` with grouped digits; exactly `places` after the point, or as many as it has."""
+    decimal = Decimal(value)
+    digits = _places(decimal) if places is None else places
+    pattern = "#,##0" + ("." + "0" * digits if digits else "")
+    # half-up here as well: Babel's own quantization would round to even
+    exact = decimal.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    return numbers.format_decimal(exact, format=pattern, locale=_locale())
+
+
+def percent(value: Decimal, places: int | None = None) -> str:
+    """`value` in per cent, so 19 is nineteen per cent."""
+    fraction = value.scaleb(-2)
+    digits = _places(value) if places is None else places
+    pattern = "#,##0" + ("." + "0" * digits if digits else "") + "%"
+    return numbers.format_percent(fraction, format=pattern, locale=_locale())
+
+
+def day(value: date) -> str:
+    """A calendar day, which has no zone."""
+    return dates.format_date(value, format="medium", locale=_locale())
+
+
+def instant(value: datetime, zone: str | None = None) -> str:
+    """An instant on the clock of `zone` (an IANA name), else of the viewer."""
+    return dates.format_datetime(_in_zone(value, zone), "d MMM y, HH:mm", locale=_locale())
+
+
+def instant_exact(value: datetime, zone: str | None = None) -> str:
+    """An instant to the second with its offset, for titles and `<time>`."""
+    return _in_zone(value, zone).isoformat(sep=" ", timespec="seconds")
+
+
+def language() -> str:
+    """The `lang` attribute of the page."""
+    locale = _locale()
+    return "-".join(part for part in (locale.language, locale.script, locale.territory) if part)
+
+
+def text_direction() -> str:
+    """The `dir` attribute of the page: `ltr` or `rtl`."""
+    return _locale().text_direction
+
+
+FILTERS: dict[str, Callable[..., str]] = {
+    "money": money,
+    "money_exact": money_exact,
+    "number": number,
+    "percent": percent,
+    "date": day,
+    "datetime": instant,
+    "datetime_exact": instant_exact,
+}
+
+
+def init_app(app: Flask) -> None:
+    """Make the filters and the page's language known to templates."""
+    app.jinja_env.filters.update(FILTERS)
+    app.jinja_env.globals.update(page_language=language, page_direction=text_direction)
+
+
+def _locale() -> Locale:
+    return get_locale() or Locale("en")
+
+
+def _places(value: Decimal) -> int:
+    exponent = value.normalize().as_tuple().exponent
+    return -exponent if isinstance(exponent, int) and exponent < 0 else 0
+
+
+def _in_zone(value: datetime, zone: str | None) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("an instant without a zone cannot be shown")
+    return value.astimezone(ZoneInfo(zone or current_viewer().timezone))

@@ -1,0 +1,138 @@
+"""The menu of each area as data; only what exists and what the viewer may open is shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import current_app, request, url_for
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _l
+
+from portal.viewer import Area, Viewer
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the menu; `permission` None means everybody of the area."""
+
+    label: LazyString
+    endpoint: str
+    icon: str
+    permission: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A titled group of entries; the first group of an area has no title."""
+
+    label: LazyString | None
+    entries: Sequence[Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An entry as the layout draws it."""
+
+    label: str
+    href: str
+    icon: str
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LinkGroup:
+    label: str
+    links: Sequence[Link]
+
+
+OFFICE = (
+    Section(None, (Entry(_l("Dashboard"), "office_home.index", "home"),)),
+    Section(
+        _l("Customers"),
+        (
+            Entry(_l("Clients"), "office_clients.index", "users", "clients:read"),
+            Entry(_l("Transactions"), "office_transactions.index", "cash", "transactions:read"),
+            Entry(_l("Invoices"), "office_invoices.index", "file-invoice", "invoices:read"),
+            Entry(_l("Refills"), "office_refills.index", "credit-card", "refills:read"),
+        ),
+    ),
+    Section(
+        _l("Set-up"),
+        (
+            Entry(_l("Payment terms"), "office_terms.index", "calendar-event", "terms:read"),
+            Entry(_l("Tax profiles"), "office_taxes.index", "percentage", "taxes:read"),
+            Entry(_l("Payment gateways"), "office_gateways.index", "wallet", "gateways:read"),
+            Entry(_l("Users"), "office_users.index", "user-cog", "users:read"),
+            Entry(_l("Settings"), "office_settings.index", "settings", "settings:read"),
+        ),
+    ),
+    Section(
+        _l("Records"),
+        (
+            Entry(_l("Mail queue"), "office_mail.index", "mail", "mail:read"),
+            Entry(_l("Events log"), "office_events.index", "bell", "events:read"),
+            Entry(_l("Audit log"), "office_audit.index", "history", "audit:read"),
+        ),
+    ),
+)
+PLATFORM = (
+    Section(
+        None,
+        (
+            Entry(_l("Overview"), "platform_home.index", "home"),
+            Entry(_l("Resellers"), "platform_resellers.index", "building", "resellers:read"),
+            Entry(_l("Admins"), "platform_admins.index", "user-shield", "admins:read"),
+        ),
+    ),
+    Section(
+        _l("Proof"),
+        (
+            Entry(_l("Ledger check"), "platform_ledger.index", "scale", "ledger:read"),
+            Entry(_l("Jobs"), "platform_jobs.index", "activity", "jobs:read"),
+            Entry(_l("Events log"), "platform_events.index", "bell", "events:read"),
+            Entry(_l("Audit log"), "platform_audit.index", "history", "audit:read"),
+        ),
+    ),
+)
+PANEL = (
+    Section(
+        None,
+        (
+            Entry(_l("Overview"), "panel_home.index", "home"),
+            Entry(_l("Refill"), "panel_refill.index", "plus"),
+            Entry(_l("Transactions"), "panel_transactions.index", "list"),
+            Entry(_l("Invoices"), "panel_invoices.index", "file-invoice"),
+            Entry(_l("Cards"), "panel_cards.index", "credit-card"),
+        ),
+    ),
+)
+AREAS: dict[Area, tuple[Section, ...]] = {
+    "office": OFFICE,
+    "platform": PLATFORM,
+    "panel": PANEL,
+    "public": (),
+}
+
+
+def menu_for(viewer: Viewer) -> list[LinkGroup]:
+    """The viewer's menu; groups without a link are left out."""
+    groups = []
+    for section in AREAS[viewer.area]:
+        links = [_link(entry) for entry in section.entries if _is_shown(entry, viewer)]
+        if links:
+            groups.append(LinkGroup(str(section.label or ""), links))
+    return groups
+
+
+def _is_shown(entry: Entry, viewer: Viewer) -> bool:
+    return entry.endpoint in current_app.view_functions and viewer.may(entry.permission)
+
+
+def _link(entry: Entry) -> Link:
+    # a section is one blueprint: its form and detail pages keep its entry marked
+    blueprint = entry.endpoint.partition(".")[0]
+    return Link(
+        label=str(entry.label),
+        href=url_for(entry.endpoint),
+        icon=entry.icon,
+        is_current=request.blueprint == blueprint,
+    )
