@@ -1,0 +1,1 @@
+"""Money crossing our border: gateways, saved cards, refills, refunds, auto payment."""

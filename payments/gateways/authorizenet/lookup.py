@@ -1,0 +1,112 @@
+"""Finding a transaction by our key.
+
+Authorize.net cannot search by invoice number, so the lists that carry it are read to their end:
+what is unsettled, what the customer ever paid, and the batches settled since. That order cannot
+miss a transaction that settles meanwhile.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol
+
+from lxml import etree
+
+from core import clock
+from payments.gateways.answers import GatewayTransaction, Lookup, LookupResult
+from payments.gateways.authorizenet.documents import PAGE_SIZE, RequestBuilder
+from payments.gateways.authorizenet.reading import Row, read_batch_ids, read_rows
+
+# The gateway's clock and ours may differ, and a list row is stamped when it arrived there.
+_MARGIN = timedelta(hours=1)
+# One request may span 31 days.
+_BATCH_SPAN = timedelta(days=30)
+# A day more at both ends: settlement times are those of the batch.
+_BATCH_MARGIN = timedelta(days=1)
+
+_NO_SUCH_RECORD = frozenset({"E00040", "I00004"})
+
+
+class ListUnreadableError(Exception):
+    """One of the lists could not be read: absence of the key proves nothing."""
+
+
+class Account(Protocol):
+    """What a search needs of the adapter."""
+
+    def read(self, body: bytes) -> etree._Element | tuple[str, str]:
+        """The answer, or code and text of what went wrong."""
+        ...
+
+    def details(self, gateway_ref: str) -> GatewayTransaction | None: ...
+
+
+def find_by_key(
+    account: Account, builder: RequestBuilder, *, key: str, since: datetime, customer_ref: str
+) -> Lookup:
+    """Every transaction with the key, each with its details."""
+    oldest = since - _MARGIN
+    try:
+        rows = _matching(account, builder.unsettled_list, key, oldest)
+        if customer_ref:
+            rows |= _matching(account, partial(builder.customer_list, customer_ref), key, oldest)
+        if not rows:
+            rows = _in_batches(account, builder, key, oldest)
+    except ListUnreadableError as error:
+        return Lookup(LookupResult.CANNOT_TELL, text=str(error))
+    transactions = []
+    for ref in sorted(rows):
+        transaction = account.details(ref)
+        if transaction is None:
+            return Lookup(LookupResult.CANNOT_TELL, text=f"details of {ref} could not be read")
+        transactions.append(transaction)
+    result = LookupResult.FOUND if transactions else LookupResult.NOT_FOUND
+    return Lookup(result, tuple(transactions))
+
+
+def _in_batches(account: Account, builder: RequestBuilder, key: str, oldest: datetime) -> set[str]:
+    found: set[str] = set()
+    for batch_id in _batch_ids(account, builder, oldest):
+        found |= _matching(account, partial(builder.batch_transactions, batch_id), key, None)
+    return found
+
+
+def _batch_ids(account: Account, builder: RequestBuilder, oldest: datetime) -> Iterator[str]:
+    end = clock.now() + _BATCH_MARGIN
+    first = oldest - _BATCH_MARGIN
+    while first < end:
+        last = min(first + _BATCH_SPAN, end)
+        document = _read(account, builder.batch_list(first, last))
+        if document is not None:
+            yield from read_batch_ids(document)
+        first = last
+
+
+def _matching(
+    account: Account, page_request: Callable[[int], bytes], key: str, oldest: datetime | None
+) -> set[str]:
+    """References of the rows with the key, from newest back to `oldest`."""
+    found: set[str] = set()
+    page = 1
+    while True:
+        document = _read(account, page_request(page))
+        rows = [] if document is None else read_rows(document)
+        found |= {row.gateway_ref for row in rows if row.key == key}
+        if len(rows) < PAGE_SIZE or _is_before(rows[-1], oldest):
+            return found
+        page += 1
+
+
+def _is_before(row: Row, oldest: datetime | None) -> bool:
+    return oldest is not None and row.submitted_at is not None and row.submitted_at < oldest
+
+
+def _read(account: Account, body: bytes) -> etree._Element | None:
+    """The answer; None if the gateway says that there are no such records."""
+    answer = account.read(body)
+    if not isinstance(answer, tuple):
+        return answer
+    code, text = answer
+    if code in _NO_SUCH_RECORD:
+        return None
+    raise ListUnreadableError(f"{code} {text}".strip())
