@@ -83,7 +83,7 @@ def parse_key_ring(text: str) -> dict[str, bytes]:
 def load_settings() -> Settings:
     """Settings from the environment; ends the program naming each missing or wrong setting."""
     try:
-        return Settings()  # pyright: ignore[reportCallIssue]
+        return Settings()
     except ValidationError as error:
         lines = [
             f"  {'.'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"

@@ -1,0 +1,1 @@
+"""What is owed and why: ledger, transactions, payment terms, taxes, invoices."""

@@ -1,0 +1,163 @@
+"""Invoices, their lines and taxes, what was paid on them, and their running numbers."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    Numeric,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db import Amount, Base, ClientOwned, Rate, TenantOwned
+
+
+class NumberSeries(TenantOwned, Base):
+    """The running number of a reseller's invoices; the row is locked while one is taken."""
+
+    __tablename__ = "number_series"
+    __table_args__ = (
+        ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
+        CheckConstraint("next_number > 0", "next_number"),
+    )
+    reseller_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    direction: Mapped[str] = mapped_column(primary_key=True)
+    template: Mapped[str]
+    next_number: Mapped[int] = mapped_column(BigInteger, server_default="1")
+
+
+class Invoice(ClientOwned, Base):
+    """Amounts at the currency's minor unit: net + tax + rounding = total.
+
+    `net` and `tax` keep 6 places; `rounding` is what brings them to `total`.
+    The period is [starts_at, ends_at); its days are named in `timezone`, kept as it was.
+    """
+
+    __tablename__ = "invoices"
+    __table_args__ = (
+        UniqueConstraint("reseller_id", "id"),
+        UniqueConstraint("reseller_id", "client_id", "id"),
+        UniqueConstraint("reseller_id", "direction", "number"),
+        UniqueConstraint("reseller_id", "direction", "running_number"),
+        UniqueConstraint("reseller_id", "client_id", "direction", "starts_at"),
+        UniqueConstraint("reseller_id", "client_id", "direction", "ends_at"),
+        ForeignKeyConstraint(["reseller_id", "client_id"], ["clients.reseller_id", "clients.id"]),
+        ForeignKeyConstraint(["reseller_id", "file_id"], ["files.reseller_id", "files.id"]),
+        CheckConstraint("direction in ('outgoing', 'incoming')", "direction"),
+        CheckConstraint("state in ('to_verify', 'to_send', 'normal')", "state"),
+        CheckConstraint("ends_at > starts_at", "period"),
+        CheckConstraint("total = net + tax + rounding", "total"),
+        CheckConstraint("paid >= 0 and paid <= greatest(total, 0)", "paid"),
+        CheckConstraint("(state = 'to_verify') = (issued_at is null)", "issued"),
+        Index("ix_invoices_recent", "reseller_id", text("invoiced_at desc"), text("id desc")),
+        Index(
+            "ix_invoices_client",
+            "reseller_id",
+            "client_id",
+            text("invoiced_at desc"),
+            text("id desc"),
+        ),
+        Index(
+            "ix_invoices_open",
+            "reseller_id",
+            "client_id",
+            "due_on",
+            postgresql_where="paid < total",
+        ),
+        Index("ix_invoices_waiting", "issued_at", postgresql_where="file_id is null"),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    direction: Mapped[str]
+    number: Mapped[str]
+    running_number: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str]
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    first_on: Mapped[date]
+    last_on: Mapped[date]
+    timezone: Mapped[str]
+    invoiced_at: Mapped[datetime]
+    invoice_on: Mapped[date]
+    due_on: Mapped[date]
+    currency: Mapped[str]
+    net: Mapped[Amount]
+    tax: Mapped[Amount]
+    rounding: Mapped[Amount]
+    total: Mapped[Amount]
+    paid: Mapped[Amount] = mapped_column(server_default="0")
+    balance_before: Mapped[Amount]
+    balance_after: Mapped[Amount]
+    parties: Mapped[dict[str, Any]]
+    file_id: Mapped[UUID | None]
+    issued_at: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class InvoiceLine(ClientOwned, Base):
+    __tablename__ = "invoice_lines"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["reseller_id", "client_id", "invoice_id"],
+            ["invoices.reseller_id", "invoices.client_id", "invoices.id"],
+        ),
+    )
+    invoice_id: Mapped[UUID] = mapped_column(primary_key=True)
+    line_no: Mapped[int] = mapped_column(Integer, primary_key=True)
+    group: Mapped[str]
+    description: Mapped[str]
+    quantity: Mapped[Decimal] = mapped_column(Numeric(20, 6))
+    unit: Mapped[str] = mapped_column(server_default="")
+    unit_price: Mapped[Rate]
+    net: Mapped[Amount]
+    tax: Mapped[Amount]
+
+
+class InvoiceTax(ClientOwned, Base):
+    __tablename__ = "invoice_taxes"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["reseller_id", "client_id", "invoice_id"],
+            ["invoices.reseller_id", "invoices.client_id", "invoices.id"],
+        ),
+    )
+    invoice_id: Mapped[UUID] = mapped_column(primary_key=True)
+    line_no: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str]
+    percent: Mapped[Decimal] = mapped_column(Numeric(9, 6))
+    base: Mapped[Amount]
+    amount: Mapped[Amount]
+
+
+class PaymentAllocation(ClientOwned, Base):
+    """What of a payment went to which invoice; undone by an opposite row, never changed."""
+
+    __tablename__ = "payment_allocations"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["reseller_id", "client_id", "invoice_id"],
+            ["invoices.reseller_id", "invoices.client_id", "invoices.id"],
+        ),
+        ForeignKeyConstraint(
+            ["reseller_id", "client_id", "transaction_id"],
+            ["transactions.reseller_id", "transactions.client_id", "transactions.id"],
+        ),
+        CheckConstraint("amount <> 0", "amount"),
+        Index("ix_payment_allocations_invoice", "reseller_id", "invoice_id"),
+        Index("ix_payment_allocations_transaction", "reseller_id", "transaction_id"),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    invoice_id: Mapped[UUID]
+    transaction_id: Mapped[UUID]
+    amount: Mapped[Amount]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,131 @@
+"""Database roles, migrations, and the start-up checks of the wall between tenants."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.engine import make_url
+
+from core.config import Settings
+from core.engines import make_engine
+from core.errors import InvariantError
+
+ROLES = ("portal_owner", "portal_office", "portal_panel", "portal_platform", "portal_ledger")
+LOGIN_ROLES = ROLES[:-1]
+_MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+
+# First minor release of each major with the row-level-security fixes of 2026-11-12
+# (CVE-2026-120154, CVE-2026-116311, CVE-2026-16237 and those before them).
+_FIRST_SAFE_MINOR = {14: 25, 15: 20, 16: 16, 17: 12, 18: 6, 19: 1}
+
+
+def alembic_config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def head_revision() -> str:
+    """The newest revision that this program knows."""
+    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    if head is None:
+        raise InvariantError("there is no migration")
+    return head
+
+
+def create_roles(connection: Connection) -> None:
+    """Make the roles that are missing. `connection` belongs to a superuser; repeatable."""
+    for role in ROLES:
+        exists = connection.scalar(text("select 1 from pg_roles where rolname = :r"), {"r": role})
+        login = "login" if role in LOGIN_ROLES else "nologin"
+        if not exists:
+            connection.execute(
+                text(f"create role {role} {login} nosuperuser nocreatedb nocreaterole nobypassrls")
+            )
+    # the owner hands the posting function over to the ledger role
+    connection.execute(text("grant portal_ledger to portal_owner with inherit false, set true"))
+
+
+def create_database(connection: Connection, name: str) -> None:
+    """Make the database, owned by portal_owner. `connection` is in autocommit; repeatable."""
+    if not connection.scalar(text("select 1 from pg_database where datname = :n"), {"n": name}):
+        connection.execute(text(f'create database "{name}" owner portal_owner'))
+
+
+def bootstrap(admin_url: str, database: str) -> None:
+    """Roles, database and schema rights, with a superuser's connection; repeatable."""
+    engine = make_engine(admin_url).execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        create_roles(connection)
+        create_database(connection, database)
+    inside = make_engine(
+        make_url(admin_url).set(database=database).render_as_string(hide_password=False)
+    )
+    with inside.begin() as connection:
+        connection.execute(text("alter schema public owner to portal_owner"))
+        connection.execute(text("revoke all on schema public from public"))
+        for role in ROLES[1:]:
+            connection.execute(text(f"grant usage on schema public to {role}"))
+        # PostgreSQL asks a function's new owner for this right
+        connection.execute(text("grant create on schema public to portal_ledger"))
+
+
+def migrate(owner_url: str) -> None:
+    """Bring the database to the newest revision; only one process does it at a time."""
+    with make_engine(owner_url).connect() as connection:
+        connection.execute(text("select pg_advisory_lock(7061)"))
+        connection.commit()
+        try:
+            command.upgrade(alembic_config(connection), "head")
+            connection.commit()
+        finally:
+            connection.execute(text("select pg_advisory_unlock(7061)"))
+            connection.commit()
+
+
+def check_server_version(server_version_num: int) -> None:
+    """Refuse a PostgreSQL with known row-level-security holes; raises InvariantError."""
+    major, minor = divmod(server_version_num, 10_000)
+    wanted = _FIRST_SAFE_MINOR.get(major)
+    if major < min(_FIRST_SAFE_MINOR) or (wanted is not None and minor < wanted):
+        raise InvariantError(
+            f"PostgreSQL {major}.{minor} has known row-level-security holes;"
+            f" install {major}.{wanted}" + (" or newer" if wanted else "")
+            if wanted
+            else f"PostgreSQL {major}.{minor} is too old"
+        )
+
+
+def check_database(settings: Settings) -> None:
+    """At start: roles confined, tables walled, version safe, schema current.
+
+    Raises InvariantError that says what is wrong.
+    """
+    for url in (
+        settings.database_url_office,
+        settings.database_url_panel,
+        settings.database_url_platform,
+    ):
+        with make_engine(url).connect() as connection:
+            _check_role(connection)
+            if settings.is_production:
+                check_server_version(int(str(connection.scalar(text("show server_version_num")))))
+
+
+def _check_role(connection: Connection) -> None:
+    row = connection.execute(
+        text(
+            "select rolname, rolsuper or rolbypassrls or rolcreaterole or rolcreatedb as mighty,"
+            " exists (select from pg_class c where c.relowner = r.oid"
+            "   and c.relnamespace = 'public'::regnamespace) as owns"
+            " from pg_roles r where rolname = current_user"
+        )
+    ).one()
+    if row.mighty or row.owns:
+        raise InvariantError(
+            f"the database role {row.rolname} is too mighty: it must own no table and have no"
+            " superuser, createrole, createdb or bypassrls right"
+        )

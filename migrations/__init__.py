@@ -1,0 +1,1 @@
+"""Alembic revisions; one that makes a tenant table also makes its policies and grants."""

@@ -1,0 +1,272 @@
+"""Money crossing our border: gateways, saved cards, refills, attempts, inbound events."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Numeric,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db import Amount, Base, ClientOwned, TenantOwned
+
+OPEN_REFILL_STATES = "'requested', 'processing', 'held', 'unknown'"
+OPEN_ATTEMPT_STATES = "'sending', 'unknown', 'held', 'succeeded'"
+
+
+class GatewayAccount(TenantOwned, Base):
+    """A reseller's merchant account at one gateway. Credentials are encrypted, write-only.
+
+    `webhook_token` stands in the webhook's address and is not guessable.
+    """
+
+    __tablename__ = "gateway_accounts"
+    __table_args__ = (
+        UniqueConstraint("reseller_id", "id"),
+        UniqueConstraint("webhook_token"),
+        ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
+        ForeignKeyConstraint(
+            ["reseller_id", "payment_account_id"],
+            ["payment_accounts.reseller_id", "payment_accounts.id"],
+        ),
+        CheckConstraint("gateway in ('authorizenet', 'stripe')", "gateway"),
+        Index(
+            "uq_gateway_accounts_currency",
+            "reseller_id",
+            "gateway",
+            "currency",
+            unique=True,
+            postgresql_where=text("enabled"),
+        ),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    gateway: Mapped[str]
+    name: Mapped[str]
+    description: Mapped[str] = mapped_column(server_default="")
+    payment_account_id: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str]
+    live: Mapped[bool]
+    enabled: Mapped[bool] = mapped_column(server_default="true")
+    position: Mapped[int] = mapped_column(server_default="1")
+    credentials: Mapped[dict[str, Any]]
+    webhook_token: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class GatewayCustomer(ClientOwned, Base):
+    """The gateway's own record of a client."""
+
+    __tablename__ = "gateway_customers"
+    __table_args__ = (
+        ForeignKeyConstraint(["reseller_id", "client_id"], ["clients.reseller_id", "clients.id"]),
+        ForeignKeyConstraint(
+            ["reseller_id", "gateway_account_id"],
+            ["gateway_accounts.reseller_id", "gateway_accounts.id"],
+        ),
+    )
+    client_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    gateway_account_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    customer_ref: Mapped[str]
+
+
+class SavedCard(ClientOwned, Base):
+    """A card kept at the gateway; here only what may be stored (brand, last four, expiry)."""
+
+    __tablename__ = "saved_cards"
+    __table_args__ = (
+        UniqueConstraint("reseller_id", "client_id", "id"),
+        UniqueConstraint("reseller_id", "gateway_account_id", "customer_ref", "method_ref"),
+        ForeignKeyConstraint(["reseller_id", "client_id"], ["clients.reseller_id", "clients.id"]),
+        ForeignKeyConstraint(
+            ["reseller_id", "gateway_account_id"],
+            ["gateway_accounts.reseller_id", "gateway_accounts.id"],
+        ),
+        CheckConstraint("state in ('active', 'removed')", "state"),
+        Index(
+            "uq_saved_cards_default",
+            "reseller_id",
+            "client_id",
+            unique=True,
+            postgresql_where=text("is_default and state = 'active'"),
+        ),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    gateway_account_id: Mapped[int] = mapped_column(BigInteger)
+    customer_ref: Mapped[str]
+    method_ref: Mapped[str]
+    brand: Mapped[str]
+    last_four: Mapped[str]
+    expiry_month: Mapped[int | None]
+    expiry_year: Mapped[int | None]
+    network_transaction_ref: Mapped[str | None]
+    is_default: Mapped[bool] = mapped_column(server_default="false")
+    state: Mapped[str] = mapped_column(server_default="active")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    removed_at: Mapped[datetime | None]
+
+
+class Refill(ClientOwned, Base):
+    """A wish to add money; its id was made when the form was drawn, so a second click finds it.
+
+    `amount` is what was asked for and `credited` what came, in `currency` at its minor unit.
+    `figures` keeps what an automatic charge was computed from.
+    """
+
+    __tablename__ = "refills"
+    __table_args__ = (
+        UniqueConstraint("reseller_id", "id"),
+        UniqueConstraint("reseller_id", "client_id", "id"),
+        ForeignKeyConstraint(["reseller_id", "client_id"], ["clients.reseller_id", "clients.id"]),
+        ForeignKeyConstraint(
+            ["reseller_id", "gateway_account_id"],
+            ["gateway_accounts.reseller_id", "gateway_accounts.id"],
+        ),
+        ForeignKeyConstraint(
+            ["reseller_id", "client_id", "saved_card_id"],
+            ["saved_cards.reseller_id", "saved_cards.client_id", "saved_cards.id"],
+        ),
+        CheckConstraint("source in ('panel', 'staff', 'auto')", "source"),
+        CheckConstraint("method in ('saved_card', 'hosted_page')", "method"),
+        CheckConstraint("(method = 'saved_card') = (saved_card_id is not null)", "card_given"),
+        CheckConstraint(
+            "state in ('requested', 'processing', 'held', 'unknown', 'succeeded', 'declined',"
+            " 'failed', 'abandoned')",
+            "state",
+        ),
+        CheckConstraint("amount > 0", "amount"),
+        CheckConstraint("credited >= 0 and credited <= amount", "credited"),
+        Index("ix_refills_client", "reseller_id", "client_id", text("created_at desc")),
+        Index(
+            "uq_refills_one_open_auto",
+            "reseller_id",
+            "client_id",
+            unique=True,
+            postgresql_where=text(f"source = 'auto' and state in ({OPEN_REFILL_STATES})"),
+        ),
+        Index(
+            "ix_refills_open",
+            "next_look_at",
+            postgresql_where=text(f"state in ({OPEN_REFILL_STATES})"),
+        ),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    source: Mapped[str]
+    method: Mapped[str]
+    gateway_account_id: Mapped[int] = mapped_column(BigInteger)
+    saved_card_id: Mapped[UUID | None]
+    amount: Mapped[Amount]
+    currency: Mapped[str]
+    state: Mapped[str] = mapped_column(server_default="requested")
+    credited: Mapped[Amount] = mapped_column(server_default="0")
+    reason: Mapped[str] = mapped_column(server_default="")
+    figures: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    author: Mapped[str] = mapped_column(server_default="")
+    next_look_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    finished_at: Mapped[datetime | None]
+
+
+class ChargeAttempt(ClientOwned, Base):
+    """One request to a gateway, written before its first byte leaves.
+
+    `key` goes out as the gateway's invoice number and refId. At most one attempt of a refill may
+    be open or paid: the partial unique index holds it whatever the code does.
+    """
+
+    __tablename__ = "charge_attempts"
+    __table_args__ = (
+        UniqueConstraint("reseller_id", "refill_id", "n"),
+        ForeignKeyConstraint(
+            ["reseller_id", "client_id", "refill_id"],
+            ["refills.reseller_id", "refills.client_id", "refills.id"],
+        ),
+        CheckConstraint("key ~ '^[0-9A-Z]{1,20}$'", "key"),
+        CheckConstraint(
+            "state in ('sending', 'unknown', 'held', 'succeeded', 'declined', 'not_charged')",
+            "state",
+        ),
+        Index(
+            "uq_charge_attempts_one_open",
+            "reseller_id",
+            "refill_id",
+            unique=True,
+            postgresql_where=text(f"state in ({OPEN_ATTEMPT_STATES})"),
+        ),
+        Index("ix_charge_attempts_gateway_ref", "reseller_id", "gateway_ref"),
+    )
+    key: Mapped[str] = mapped_column(primary_key=True)
+    refill_id: Mapped[UUID]
+    n: Mapped[int]
+    gateway_account_id: Mapped[int] = mapped_column(BigInteger)
+    request: Mapped[dict[str, Any]]
+    state: Mapped[str]
+    first_sent_at: Mapped[datetime | None]
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    gateway_ref: Mapped[str | None]
+    approved: Mapped[Decimal | None] = mapped_column(Numeric(20, 6))
+    looks: Mapped[int] = mapped_column(server_default="0")
+    answer: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class GatewayEvent(TenantOwned, Base):
+    """What a gateway told us, stored once before it is answered 2xx; handled by a job."""
+
+    __tablename__ = "gateway_events"
+    __table_args__ = (
+        UniqueConstraint("gateway_account_id", "event_id"),
+        ForeignKeyConstraint(
+            ["reseller_id", "gateway_account_id"],
+            ["gateway_accounts.reseller_id", "gateway_accounts.id"],
+        ),
+        Index(
+            "ix_gateway_events_waiting", "received_at", postgresql_where=text("handled_at is null")
+        ),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    gateway_account_id: Mapped[int] = mapped_column(BigInteger)
+    event_id: Mapped[str]
+    kind: Mapped[str]
+    gateway_ref: Mapped[str]
+    attempt_key: Mapped[str]
+    received_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    handled_at: Mapped[datetime | None]
+    result: Mapped[str] = mapped_column(server_default="")
+
+
+class ClientAutoPayment(ClientOwned, Base):
+    """The Auto Payment block and its state: caps, declines in a row, suspension."""
+
+    __tablename__ = "client_auto_payments"
+    __table_args__ = (
+        ForeignKeyConstraint(["reseller_id", "client_id"], ["clients.reseller_id", "clients.id"]),
+        CheckConstraint("extra_amount >= 0 and extra_amount < 1000000000", "extra_amount"),
+        CheckConstraint("day_cap > 0 and month_cap > 0", "caps"),
+        Index(
+            "ix_client_auto_payments_enabled",
+            "reseller_id",
+            "client_id",
+            postgresql_where=text("enabled"),
+        ),
+    )
+    client_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    enabled: Mapped[bool] = mapped_column(server_default="false")
+    extra_amount: Mapped[Amount] = mapped_column(server_default="0")
+    day_cap: Mapped[Decimal | None] = mapped_column(Numeric(20, 6))
+    month_cap: Mapped[Decimal | None] = mapped_column(Numeric(20, 6))
+    declines_in_row: Mapped[int] = mapped_column(server_default="0")
+    next_try_at: Mapped[datetime | None]
+    suspended_at: Mapped[datetime | None]
+    suspended_reason: Mapped[str] = mapped_column(server_default="")

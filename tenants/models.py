@@ -1,0 +1,287 @@
+"""Who: resellers, their staff and roles, the platform's staff, clients and what describes them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db import Base, ClientOwned, TenantOwned
+
+CLIENT_STATUSES = ("active", "stop", "deleted")
+
+
+class Reseller(Base):
+    """A tenant. `path` holds its ancestors and itself, root first.
+
+    Walled by a policy on its own id instead of `reseller_id`.
+    """
+
+    __tablename__ = "resellers"
+    __table_args__ = (
+        UniqueConstraint("code"),
+        CheckConstraint("status in ('active', 'suspended')", "status"),
+        CheckConstraint("code ~ '^[a-z0-9][a-z0-9-]{0,39}$'", "code"),
+        Index("ix_resellers_path", "path", postgresql_using="gin"),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("resellers.id"))
+    path: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    name: Mapped[str]
+    code: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default="active")
+    currency: Mapped[str]
+    timezone: Mapped[str]
+    locale: Mapped[str] = mapped_column(server_default="en")
+    company_name: Mapped[str] = mapped_column(server_default="")
+    address: Mapped[str] = mapped_column(server_default="")
+    zip_code: Mapped[str] = mapped_column(server_default="")
+    tax_id: Mapped[str] = mapped_column(server_default="")
+    reg_id: Mapped[str] = mapped_column(server_default="")
+    account_details: Mapped[str] = mapped_column(server_default="")
+    email: Mapped[str] = mapped_column(server_default="")
+    mail_from: Mapped[str] = mapped_column(server_default="")
+    portal_host: Mapped[str | None] = mapped_column(unique=True)
+    brand_color: Mapped[str] = mapped_column(server_default="")
+    version: Mapped[int] = mapped_column(server_default="1")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Role(TenantOwned, Base):
+    """A named set of permissions (`tenants.permissions.Permission` values)."""
+
+    __tablename__ = "roles"
+    __table_args__ = (
+        UniqueConstraint("reseller_id", "id"),
+        UniqueConstraint("reseller_id", "name"),
+        ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    name: Mapped[str]
+    permissions: Mapped[list[str]] = mapped_column(ARRAY(Text))
+
+
+class User(TenantOwned, Base):
+    """A person of a reseller who signs in to the back office."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        UniqueConstraint("reseller_id", "id"),
+        Index("uq_users_email", "reseller_id", text("lower(email)"), unique=True),
+        ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
+        ForeignKeyConstraint(["reseller_id", "role_id"], ["roles.reseller_id", "roles.id"]),
+        CheckConstraint("status in ('active', 'stop')", "status"),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    role_id: Mapped[int] = mapped_column(BigInteger)
+    email: Mapped[str]
+    name: Mapped[str]
+    password_hash: Mapped[str | None]
+    status: Mapped[str] = mapped_column(server_default="active")
+    locale: Mapped[str] = mapped_column(server_default="en")
+    timezone: Mapped[str] = mapped_column(server_default="UTC")
+    password_changed_at: Mapped[datetime | None]
+    last_sign_in_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(server_default="1")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class PlatformUser(Base):
+    """A person of the platform's operator; sees every tenant."""
+
+    __tablename__ = "platform_users"
+    __table_args__ = (
+        Index("uq_platform_users_email", text("lower(email)"), unique=True),
+        CheckConstraint("role in ('admin', 'viewer')", "role"),
+        CheckConstraint("status in ('active', 'stop')", "status"),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    email: Mapped[str]
+    name: Mapped[str]
+    role: Mapped[str]
+    password_hash: Mapped[str | None]
+    status: Mapped[str] = mapped_column(server_default="active")
+    locale: Mapped[str] = mapped_column(server_default="en")
+    timezone: Mapped[str] = mapped_column(server_default="UTC")
+    password_changed_at: Mapped[datetime | None]
+    last_sign_in_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Client(TenantOwned, Base):
+    """A customer or vendor of one reseller: the General block of its form.
+
+    `request_id` comes from the drawn form: a second click finds the first client.
+    `name_key` is `core.names.sort_key(name)`: what lists are sorted and searched by.
+    """
+
+    __tablename__ = "clients"
+    __table_args__ = (
+        UniqueConstraint("reseller_id", "id"),
+        UniqueConstraint("reseller_id", "request_id"),
+        ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
+        CheckConstraint("status in ('active', 'stop', 'deleted')", "status"),
+        CheckConstraint("name <> ''", "name_given"),
+        Index("ix_clients_list", "reseller_id", "status", "name_key", "id"),
+        Index("ix_clients_name", "reseller_id", "name_key", "id"),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(start=1001), primary_key=True)
+    request_id: Mapped[UUID]
+    name: Mapped[str]
+    name_key: Mapped[str] = mapped_column(Text(collation="C"))
+    currency: Mapped[str]
+    timezone: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default="active")
+    version: Mapped[int] = mapped_column(server_default="1")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_by: Mapped[str] = mapped_column(server_default="")
+    deleted_at: Mapped[datetime | None]
+
+
+class ClientCompany(ClientOwned, Base):
+    """The Company Info block."""
+
+    __tablename__ = "client_companies"
+    __table_args__ = (
+        ForeignKeyConstraint(["reseller_id", "client_id"], ["clients.reseller_id", "clients.id"]),
+    )
+    client_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    company_name: Mapped[str] = mapped_column(server_default="")
+    main_email: Mapped[str] = mapped_column(server_default="")
+    noc_email: Mapped[str] = mapped_column(server_default="")
+    notify_factors_watcher: Mapped[bool] = mapped_column(server_default="false")
+    billing_email: Mapped[str] = mapped_column(server_default="")
+    rates_email: Mapped[str] = mapped_column(server_default="")
+    address: Mapped[str] = mapped_column(server_default="")
+    zip_code: Mapped[str] = mapped_column(server_default="")
+    tax_id: Mapped[str] = mapped_column(server_default="")
+    reg_id: Mapped[str] = mapped_column(server_default="")
+    account_details: Mapped[str] = mapped_column(server_default="")
+    locale: Mapped[str] = mapped_column(server_default="")
+
+
+class ClientLogin(ClientOwned, Base):
+    """The Client Panel block: the client's own login at /clients/."""
+
+    __tablename__ = "client_logins"
+    __table_args__ = (
+        ForeignKeyConstraint(["reseller_id", "client_id"], ["clients.reseller_id", "clients.id"]),
+        Index(
+            "uq_client_logins_login",
+            "reseller_id",
+            text("lower(login)"),
+            unique=True,
+            postgresql_where=text("enabled"),
+        ),
+        CheckConstraint("not enabled or login <> ''", "login_given"),
+    )
+    client_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    enabled: Mapped[bool] = mapped_column(server_default="false")
+    login: Mapped[str] = mapped_column(server_default="")
+    password_hash: Mapped[str | None]
+    password_changed_at: Mapped[datetime | None]
+    last_sign_in_at: Mapped[datetime | None]
+
+
+class Tag(TenantOwned, Base):
+    __tablename__ = "tags"
+    __table_args__ = (
+        UniqueConstraint("reseller_id", "id"),
+        Index("uq_tags_name", "reseller_id", text("lower(name)"), unique=True),
+        ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
+        CheckConstraint("name <> ''", "name_given"),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    name: Mapped[str]
+
+
+class ClientTag(ClientOwned, Base):
+    __tablename__ = "client_tags"
+    __table_args__ = (
+        ForeignKeyConstraint(["reseller_id", "client_id"], ["clients.reseller_id", "clients.id"]),
+        ForeignKeyConstraint(["reseller_id", "tag_id"], ["tags.reseller_id", "tags.id"]),
+        Index("ix_client_tags_tag", "reseller_id", "tag_id"),
+    )
+    client_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    tag_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+
+
+class File(TenantOwned, Base):
+    """Bytes kept once: invoice files, later logos and notes' attachments. Never changed."""
+
+    __tablename__ = "files"
+    __table_args__ = (
+        UniqueConstraint("reseller_id", "id"),
+        ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
+        ForeignKeyConstraint(["reseller_id", "client_id"], ["clients.reseller_id", "clients.id"]),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[int | None] = mapped_column(BigInteger)
+    name: Mapped[str]
+    media_type: Mapped[str]
+    sha256: Mapped[str]
+    size: Mapped[int]
+    content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class AuditRecord(TenantOwned, Base):
+    """Who did what to which object; `changes` maps each field to [before, after]."""
+
+    __tablename__ = "audit_log"
+    __table_args__ = (
+        ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
+        Index("ix_audit_log_recent", "reseller_id", text("id desc")),
+        Index("ix_audit_log_object", "reseller_id", "object_type", "object_id"),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    client_id: Mapped[int | None] = mapped_column(BigInteger)
+    at: Mapped[datetime]
+    actor_kind: Mapped[str]
+    actor_id: Mapped[int | None] = mapped_column(BigInteger)
+    actor_label: Mapped[str]
+    on_behalf_of: Mapped[str | None]
+    ip: Mapped[str | None]
+    action: Mapped[str]
+    object_type: Mapped[str]
+    object_id: Mapped[str]
+    object_label: Mapped[str] = mapped_column(server_default="")
+    changes: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+
+
+class Event(TenantOwned, Base):
+    """What the system noticed and staff should know; `dedupe_key` makes it say so once."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
+        ForeignKeyConstraint(["reseller_id", "client_id"], ["clients.reseller_id", "clients.id"]),
+        CheckConstraint("level in ('info', 'warning', 'error')", "level"),
+        UniqueConstraint("reseller_id", "dedupe_key"),
+        Index("ix_events_recent", "reseller_id", text("id desc")),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    client_id: Mapped[int | None] = mapped_column(BigInteger)
+    at: Mapped[datetime]
+    level: Mapped[str]
+    service: Mapped[str]
+    code: Mapped[str]
+    text: Mapped[str]
+    object_type: Mapped[str] = mapped_column(server_default="")
+    object_id: Mapped[str] = mapped_column(server_default="")
+    dedupe_key: Mapped[str | None]

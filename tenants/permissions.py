@@ -1,0 +1,39 @@
+"""What a role may allow: `section:right`, in one sorted list."""
+
+from enum import StrEnum
+
+
+class Permission(StrEnum):
+    """Rights per section of the back office."""
+
+    AUDIT_READ = "audit:read"
+    CLIENTS_FULL_DELETE = "clients:full_delete"
+    CLIENTS_READ = "clients:read"
+    CLIENTS_WRITE = "clients:write"
+    EVENTS_READ = "events:read"
+    INVOICES_EXECUTE = "invoices:execute"
+    INVOICES_READ = "invoices:read"
+    INVOICES_WRITE = "invoices:write"
+    MAIL_EXECUTE = "mail:execute"
+    MAIL_READ = "mail:read"
+    PAYMENTS_EXECUTE = "payments:execute"
+    PAYMENTS_READ = "payments:read"
+    TRANSACTIONS_READ = "transactions:read"
+    TRANSACTIONS_WRITE = "transactions:write"
+
+
+ALL_PERMISSIONS = frozenset(Permission)
+VIEWER_PERMISSIONS = frozenset(p for p in Permission if p.value.endswith(":read"))
+
+
+class PlatformPermission(StrEnum):
+    """Rights of the platform's own staff."""
+
+    TENANTS_READ = "tenants:read"
+    TENANTS_WRITE = "tenants:write"
+
+
+PLATFORM_ROLES: dict[str, frozenset[PlatformPermission]] = {
+    "admin": frozenset(PlatformPermission),
+    "viewer": frozenset({PlatformPermission.TENANTS_READ}),
+}

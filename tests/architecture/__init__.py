@@ -1,0 +1,1 @@
+"""Guards: rules that no linter knows."""

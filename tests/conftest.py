@@ -1,0 +1,86 @@
+"""The ground every test stands on: real PostgreSQL and Redis, two tenants, a fixed cast."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.embedded import Postgres, Redis, start_postgres, start_redis
+
+_SETTINGS = {
+    "ENVIRONMENT": "development",
+    "SECRET_KEY": "a-secret-for-tests-only-0123456789",
+    "CREDENTIAL_KEYS": "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    "BASE_URL": "http://127.0.0.1:8080",
+    "SMTP_HOST": "127.0.0.1",
+    "SMTP_PORT": "2525",
+    "SMTP_STARTTLS": "false",
+    "MAIL_FROM": "billing@portal.example",
+}
+
+
+@pytest.fixture(scope="session")
+def services_dir() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="portal-test-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(services_dir: Path) -> Iterator[Postgres]:
+    """One cluster per test process. `fsync` off: tests that crash it start their own."""
+    server = start_postgres(
+        services_dir / "postgres",
+        settings={"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"},
+    )
+    yield server
+    server.stop("immediate")
+
+
+@pytest.fixture(scope="session")
+def redis_server(services_dir: Path) -> Iterator[Redis]:
+    server = start_redis(services_dir / "redis")
+    yield server
+    server.stop()
+
+
+def settings_environment(postgres: Postgres, redis_url: str, **more: str) -> dict[str, str]:
+    """The environment of a program that runs on these services (also for child processes)."""
+    return {
+        **_SETTINGS,
+        "DATABASE_URL_ADMIN": postgres.url("postgres", "postgres"),
+        "DATABASE_URL_OWNER": postgres.url("portal_owner", "portal"),
+        "DATABASE_URL_OFFICE": postgres.url("portal_office", "portal"),
+        "DATABASE_URL_PANEL": postgres.url("portal_panel", "portal"),
+        "DATABASE_URL_PLATFORM": postgres.url("portal_platform", "portal"),
+        "REDIS_URL": redis_url,
+        **more,
+    }
+
+
+@pytest.fixture(scope="session")
+def settings(postgres: Postgres, services_dir: Path):
+    """Settings over a migrated database."""
+    from core import platform_uow, schema, uow
+    from core.config import Settings
+    from core.engines import dispose_engines
+
+    environment = settings_environment(
+        postgres, "redis://127.0.0.1:1/0", VAR_DIR=str(services_dir / "var")
+    )
+    (services_dir / "var").mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.lower() in Settings.model_fields]:
+            patch.delenv(name)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        made = Settings()
+        schema.bootstrap(made.database_url_admin, "portal")
+        schema.migrate(made.database_url_owner)
+        uow.configure(made)
+        platform_uow.configure(made)
+        yield made
+        dispose_engines()

@@ -1,0 +1,1 @@
+"""Makes the rows that tests need, through the public functions."""

@@ -1,0 +1,1 @@
+"""Tests of who exists and may do what."""
