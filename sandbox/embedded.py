@@ -159,8 +159,7 @@ class Postgres:
         if self._process is not None:
             end(self._process, STOP_SIGNALS[mode])
             self._process = None
-            if mode != "immediate":
-                shutil.rmtree(self.socket_dir, ignore_errors=True)
+            shutil.rmtree(self.socket_dir, ignore_errors=True)
         self._folder.release()
 
     def restart(self, *, immediate: bool = False) -> None:
