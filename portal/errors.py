@@ -131,6 +131,12 @@ def _fragment(status: int, message: str) -> Response:
     wording = _wording(status)
     if status == 401:
         return hx(make_response("", 401), redirect=sign_in_address())
-    detail = toast(message or f"{wording.title}. {wording.text}", "error", request_id=request_id())
+    text = message or f"{wording.title}. {wording.text}"
+    if status >= 500:
+        # app.js shows these words with the request's id and a way to try again
+        response = hx(make_response(text, status), reswap="none")
+        response.content_type = "text/plain; charset=utf-8"
+        return response
     # the place that asked keeps what it shows; the toast says what happened
+    detail = toast(text, "error", request_id=request_id())
     return hx(make_response("", status), trigger={"toast": detail}, reswap="none")

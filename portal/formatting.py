@@ -2,28 +2,27 @@
 
 from collections.abc import Callable
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from babel import Locale, dates, numbers
 from flask import Flask
 from flask_babel import get_locale
 
+from core.currencies import get_currency
+from core.money import minor_amount, round_amount
 from portal.viewer import current_viewer
 
 
 def money(amount: Decimal, currency: str) -> str:
     """`amount` at the currency's own minor unit, rounded half-up, without the currency's name."""
-    places = numbers.get_currency_precision(currency)
     # Babel alone would round halves to even, and a statement must add up as people do it
-    rounded = amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
-    # a balance of -0.001 must not read as minus zero
-    return number(abs(rounded) if rounded == 0 else rounded, places)
+    return number(minor_amount(amount, currency), get_currency(currency).minor_digits)
 
 
 def money_exact(amount: Decimal, currency: str) -> str:
     """`amount` with every digit that the ledger keeps, and the currency."""
-    places = max(numbers.get_currency_precision(currency), _places(amount))
+    places = max(get_currency(currency).minor_digits, _places(amount))
     return f"{number(amount, places)} {currency}"
 
 
@@ -32,15 +31,15 @@ def number(value: Decimal | int, places: int | None = None) -> str:
     decimal = Decimal(value)
     digits = _places(decimal) if places is None else places
     pattern = "#,##0" + ("." + "0" * digits if digits else "")
-    # half-up here as well: Babel's own quantization would round to even
-    exact = decimal.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
-    return numbers.format_decimal(exact, format=pattern, locale=_locale())
+    return numbers.format_decimal(
+        round_amount(decimal, digits), format=pattern, locale=_locale(), decimal_quantization=False
+    )
 
 
 def percent(value: Decimal, places: int | None = None) -> str:
     """`value` in per cent, so 19 is nineteen per cent."""
-    fraction = value.scaleb(-2)
     digits = _places(value) if places is None else places
+    fraction = round_amount(value, digits).scaleb(-2)
     pattern = "#,##0" + ("." + "0" * digits if digits else "") + "%"
     return numbers.format_percent(fraction, format=pattern, locale=_locale())
 

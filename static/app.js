@@ -1,0 +1,285 @@
+/* What the pages need beyond links, forms and htmx. One listener per kind of event, on the
+   document, so that it works for whatever htmx brings later. Nothing here builds code or markup
+   from text. */
+(() => {
+  "use strict";
+
+  const words = document.body.dataset;
+  const find = (selector, root = document) => root.querySelector(selector);
+
+  /* --- Security: the session's token travels with every request of htmx --- */
+
+  document.addEventListener("htmx:configRequest", (event) => {
+    event.detail.headers["X-CSRFToken"] = find('meta[name="csrf-token"]').content;
+  });
+
+  /* --- Toasts --- */
+
+  const closeToast = (toast) => toast?.remove();
+
+  const leaveLater = (toast) => {
+    if (toast.dataset.toast !== "error") setTimeout(closeToast, 6000, toast);
+  };
+
+  function showToast({ text, level = "success", requestId = "", retry = null }) {
+    const toast = find("#toast-template").content.firstElementChild.cloneNode(true);
+    const isError = level === "error";
+    toast.className = `toast-card toast-${level}`;
+    toast.dataset.toast = level;
+    find("[data-toast-text]", toast).textContent = text;
+    if (requestId) {
+      const line = find("[data-toast-request]", toast);
+      line.textContent = `${words.textRequest} ${requestId}`;
+      line.hidden = false;
+    }
+    if (retry) {
+      const button = find("[data-toast-retry]", toast);
+      button.hidden = false;
+      button.addEventListener("click", () => {
+        closeToast(toast);
+        retry();
+      });
+    }
+    find(isError ? "[data-toasts-errors]" : "[data-toasts-polite]").append(toast);
+    raiseToasts();
+    leaveLater(toast);
+  }
+
+  /* a modal dialog covers everything else, so the toasts move into it and back */
+  function raiseToasts() {
+    const open = [...document.querySelectorAll("dialog[open]")].pop() ?? document.body;
+    const area = find("[data-toasts]");
+    if (area.parentElement !== open) open.append(area);
+  }
+
+  document.addEventListener("toast", (event) => showToast(event.detail));
+  document.querySelectorAll("[data-toast]").forEach(leaveLater);
+
+  /* --- Failures of htmx: say so, with the request's id, and offer to try again --- */
+
+  function again(detail) {
+    const { elt, requestConfig: config } = detail;
+    if (elt.matches("form") && elt.isConnected) return () => elt.requestSubmit();
+    const options = { source: elt, target: detail.target, values: config.parameters };
+    return () => window.htmx.ajax(config.verb, config.path, options);
+  }
+
+  document.addEventListener("htmx:responseError", (event) => {
+    const { xhr } = event.detail;
+    // a refusal (4xx) brings its own toast; a failure (5xx) brings plain words or nothing at all
+    if (xhr.status < 500 && /"toast"/.test(xhr.getResponseHeader("HX-Trigger") ?? "")) return;
+    const isPlain = xhr.getResponseHeader("Content-Type")?.startsWith("text/plain");
+    const text = (isPlain && xhr.responseText) || words.textFailed;
+    const requestId = xhr.getResponseHeader("X-Request-ID") ?? "";
+    const retry = xhr.status >= 500 ? again(event.detail) : null;
+    showToast({ text, level: "error", requestId, retry });
+  });
+
+  for (const name of ["htmx:sendError", "htmx:timeout"]) {
+    document.addEventListener(name, (event) => {
+      showToast({ text: words.textOffline, level: "error", retry: again(event.detail) });
+    });
+  }
+
+  /* --- Dialog --- */
+
+  const dialog = find("#dialog");
+
+  function focusInside(root) {
+    const first =
+      find("[data-error-summary]", root) ??
+      find("[autofocus]", root) ??
+      find(".dialog-body :is(input:not([type=hidden]), select, textarea)", root);
+    first?.focus();
+  }
+
+  document.addEventListener("dialog:open", () => {
+    if (!dialog.open) dialog.showModal();
+  });
+
+  document.addEventListener("dialog:close", () => dialog.close());
+
+  dialog.addEventListener("close", () => {
+    find("#dialog-content").replaceChildren();
+    raiseToasts();
+  });
+
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const { target } = event;
+    if (target instanceof Element && dialog.open && dialog.contains(target)) focusInside(dialog);
+    else if (target instanceof Element && find("[data-error-summary]", target)) focusInside(target);
+    dependents(document);
+  });
+
+  /* --- Confirmation, for htmx and for plain forms alike --- */
+
+  const confirmDialog = find("#confirm");
+
+  function ask(source, then) {
+    const { confirm, confirmTitle, confirmYes, confirmTyped } = source.dataset;
+    const title = find("#confirm-title");
+    const yes = find("[data-confirm-yes]");
+    const typing = find("[data-confirm-typing]");
+    const typed = find("#confirm-typed");
+    title.textContent = confirmTitle || title.dataset.default;
+    find("#confirm-text").textContent = confirm;
+    yes.textContent = confirmYes || yes.dataset.default;
+    typing.hidden = !confirmTyped;
+    typed.value = "";
+    find("[data-confirm-word]").textContent = confirmTyped ?? "";
+    const judge = () => {
+      yes.disabled = Boolean(confirmTyped) && typed.value.trim() !== confirmTyped;
+    };
+    typed.oninput = judge;
+    judge();
+    confirmDialog.returnValue = "no";
+    confirmDialog.addEventListener("close", () => confirmDialog.returnValue === "yes" && then(), {
+      once: true,
+    });
+    confirmDialog.showModal();
+    if (confirmTyped) typed.focus();
+  }
+
+  document.addEventListener("htmx:confirm", (event) => {
+    const { elt } = event.detail;
+    if (!elt.dataset.confirm || elt.matches("form")) return;
+    event.preventDefault();
+    ask(elt, () => event.detail.issueRequest(true));
+  });
+
+  /* --- Forms: ask first, and send once --- */
+
+  const confirmed = new WeakSet();
+
+  const setBusy = (form, isBusy) => {
+    form.toggleAttribute("data-busy", isBusy);
+    for (const button of form.querySelectorAll("[type=submit]")) {
+      // aria-disabled, not disabled: the focus and the button's own value stay
+      button.setAttribute("aria-disabled", String(isBusy));
+    }
+  };
+
+  document.addEventListener(
+    "submit",
+    (event) => {
+      const form = event.target;
+      const source = event.submitter?.dataset.confirm ? event.submitter : form;
+      const stop = () => {
+        event.preventDefault();
+        event.stopImmediatePropagation();
+      };
+      if (form.method === "dialog") return;
+      if (form.hasAttribute("data-busy")) stop();
+      else if (source.dataset.confirm && !confirmed.has(form)) {
+        stop();
+        ask(source, () => {
+          confirmed.add(form);
+          form.requestSubmit(event.submitter?.isConnected ? event.submitter : null);
+        });
+      } else {
+        confirmed.delete(form);
+        if (form.method === "post") setBusy(form, true);
+      }
+    },
+    true,
+  );
+
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.target instanceof HTMLFormElement) setBusy(event.target, false);
+  });
+
+  /* the page comes back from the browser's own memory: its forms work again */
+  window.addEventListener("pageshow", () => {
+    document.querySelectorAll("form[data-busy]").forEach((form) => setBusy(form, false));
+  });
+
+  /* --- Fields that depend on a checkbox --- */
+
+  function dependents(root) {
+    for (const box of root.querySelectorAll("[data-disables], [data-enables]")) {
+      const { disables, enables } = box.dataset;
+      const others = document.querySelectorAll(disables ?? enables);
+      for (const field of others) field.disabled = box.checked === Boolean(disables);
+    }
+  }
+
+  document.addEventListener("change", (event) => {
+    dependents(document);
+    const fold = event.target.dataset.opens;
+    if (fold) document.getElementById(fold).open = event.target.checked;
+  });
+
+  /* a field that is wrong may lie in a folded block: the browser or the summary opens it */
+  document.addEventListener("invalid", (event) => openFoldOf(event.target), true);
+
+  function openFoldOf(element) {
+    const fold = element?.closest("details:not([open])");
+    if (fold) fold.open = true;
+  }
+
+  /* --- Clicks --- */
+
+  const actions = {
+    "[data-dialog-close]": (element, event) => {
+      if (!element.closest("#dialog")) return;
+      event.preventDefault();
+      dialog.close();
+    },
+    "[data-toast-close]": (element) => closeToast(element.closest("[data-toast]")),
+    "[data-theme-toggle]": () => {
+      const root = document.documentElement;
+      const next = root.getAttribute("data-bs-theme") === "dark" ? "light" : "dark";
+      root.setAttribute("data-bs-theme", next);
+      try {
+        localStorage.setItem("theme", next);
+      } catch {
+        /* not remembered, still applied */
+      }
+    },
+    "[data-copy]": async (element) => {
+      await navigator.clipboard.writeText(element.dataset.copy);
+      showToast({ text: words.textCopied });
+    },
+    "[data-reveal]": (element) => {
+      const field = document.getElementById(element.dataset.reveal);
+      const isHidden = field.type === "password";
+      field.type = isHidden ? "text" : "password";
+      element.setAttribute("aria-pressed", String(isHidden));
+    },
+    "[data-history-back]": () => history.back(),
+    "[data-error-summary] a": (element, event) => {
+      const field = document.getElementById(element.hash.slice(1));
+      if (!field) return;
+      event.preventDefault();
+      openFoldOf(field);
+      field.focus();
+    },
+  };
+
+  document.addEventListener("click", (event) => {
+    for (const [selector, act] of Object.entries(actions)) {
+      const element = event.target instanceof Element && event.target.closest(selector);
+      if (element) act(element, event);
+    }
+  });
+
+  /* --- Keyboard: "/" goes to the search --- */
+
+  document.addEventListener("keydown", (event) => {
+    const isTyping = event.target.closest?.("input, textarea, select, [contenteditable]");
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || isTyping) return;
+    const box = find("[data-search]");
+    if (!box || document.querySelector("dialog[open]")) return;
+    event.preventDefault();
+    box.focus();
+    box.select();
+  });
+
+  /* --- Start --- */
+
+  document.querySelectorAll("[data-history-back]").forEach((button) => {
+    button.hidden = history.length < 2;
+  });
+  dependents(document);
+  if (find("#main [data-error-summary]")) focusInside(find("#main"));
+})();
