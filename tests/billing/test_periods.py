@@ -263,6 +263,17 @@ def test_a_move_east_that_swallows_a_whole_day_makes_no_empty_invoice() -> None:
     assert moved.ends_at - moved.starts_at == timedelta(hours=23)
 
 
+def test_after_a_move_only_the_first_period_begins_at_the_old_end() -> None:
+    old_end = utc(2026, 3, 31, 22)  # midnight in Berlin
+    periods = due_periods(
+        OnDayOfMonth(1), date(2026, 3, 31), NEW_YORK, utc(2026, 6, 2), previous_end_at=old_end
+    )
+    assert [(period.starts_at, period.ends_at) for period in periods] == [
+        (old_end, utc(2026, 5, 1, 4)),
+        (utc(2026, 5, 1, 4), utc(2026, 6, 1, 4)),
+    ]
+
+
 # --- By hand --------------------------------------------------------------------------------
 
 
