@@ -1,0 +1,71 @@
+"""Rules about templates: strict, no inline script or style, partials by one convention."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2] / "templates"
+PAGES = [
+    path
+    for path in sorted(ROOT.rglob("*.html"))
+    if path.relative_to(ROOT).parts[0] not in ("mail", "invoices")
+]
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=_name)
+def test_nothing_inline_that_the_content_security_policy_would_refuse(path: Path):
+    text = path.read_text()
+    assert not re.search(r"\sstyle\s*=", text), "use a class"
+    assert not re.search(r"\son[a-z]+\s*=", text), "use a delegated event in app.js"
+    assert not re.search(r"<script(?![^>]*\bsrc=)", text), "use a file under static/"
+    assert "<style" not in text, "use app.css"
+    assert "javascript:" not in text
+
+
+@pytest.mark.parametrize("path", PAGES, ids=_name)
+def test_autoescape_is_never_switched_off(path: Path):
+    text = path.read_text()
+    assert not re.search(r"\|\s*safe\b", text)
+    assert "autoescape" not in text
+
+
+@pytest.mark.parametrize("path", PAGES, ids=_name)
+def test_htmx_is_written_without_code_in_attributes(path: Path):
+    text = path.read_text()
+    assert "hx-on" not in text
+    assert not re.search(r"hx-vals\s*=\s*['\"]js:", text)
+    for trigger in re.findall(r"hx-trigger\s*=\s*\"([^\"]*)\"", text):
+        assert "[" not in trigger, f"a trigger filter needs eval: {trigger}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=_name)
+def test_every_htmx_request_says_where_its_answer_goes(path: Path):
+    for tag in re.findall(r"<[a-z][^>]*\bhx-(?:get|post)=[^>]*>", path.read_text()):
+        assert "hx-target" in tag, tag
+        assert "hx-swap" in tag, tag
+
+
+# fragments that are only ever included carry no root id
+INCLUDED_ONLY = ("_block", "_fields", "_row", "_letter")
+SCREENS = [
+    path
+    for path in PAGES
+    if path.name.startswith("_")
+    and not path.name.startswith(INCLUDED_ONLY)
+    and "components" not in path.parts
+]
+
+
+@pytest.mark.parametrize("path", SCREENS, ids=_name)
+def test_the_root_of_a_partial_carries_the_name_of_its_file(path: Path):
+    wanted = path.stem.lstrip("_")
+    ids = re.findall(r"\bid=\"([^\"{]+)\"", path.read_text())
+    calls = re.findall(r"\bid\s*=\s*['\"]([^'\"]+)['\"]", path.read_text())
+    assert wanted in ids or wanted in calls or wanted.replace("_", "-") in [*ids, *calls], (
+        f"the root element of {_name(path)} should have id {wanted!r}"
+    )
