@@ -1,0 +1,103 @@
+"""The Auto Payment block: charging a client's saved card by itself (`domain.md` 8)."""
+
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+
+from sqlalchemy import select
+
+from core.db import Session
+from core.errors import InvalidInputError, NotFoundError
+from core.money import minor_amount
+from payments.models import ClientAutoPayment
+from tenants import audit
+from tenants.models import Client
+
+EXTRA_LIMIT = Decimal(10) ** 9
+
+
+@dataclass(frozen=True, slots=True)
+class AutoPayment:
+    """What the block says. Amounts in the client's currency; a cap of None means no cap."""
+
+    enabled: bool = False
+    extra_amount: Decimal = Decimal(0)
+    day_cap: Decimal | None = None
+    month_cap: Decimal | None = None
+
+
+def save_auto_payment(session: Session, client: Client, wish: AutoPayment) -> None:
+    """Write the block and audit it; raises InvalidInputError naming the field.
+
+    Ticking the box anew forgets earlier declines and a suspension.
+    """
+    _check(wish, client.currency)
+    row = find_row(session, client.id)
+    if row is None:
+        row = ClientAutoPayment(
+            client_id=client.id, reseller_id=client.reseller_id, **asdict(AutoPayment())
+        )
+        session.add(row)
+    before = {name: getattr(row, name) for name in asdict(wish)}
+    if wish.enabled and not row.enabled:
+        forget_declines(row)
+    for name, value in asdict(wish).items():
+        setattr(row, name, value)
+    session.flush()
+    changes = audit.differences(before, asdict(wish))
+    if changes:
+        audit.record(
+            session,
+            reseller_id=client.reseller_id,
+            client_id=client.id,
+            action="update",
+            object_type="client",
+            object_id=client.id,
+            object_label=client.name,
+            changes={f"auto_payment_{name}": change for name, change in changes.items()},
+        )
+
+
+def get_auto_payment(session: Session, client_id: int) -> AutoPayment:
+    """The block as saved; not enabled when it never was."""
+    row = find_row(session, client_id)
+    if row is None:
+        return AutoPayment()
+    return AutoPayment(row.enabled, row.extra_amount, row.day_cap, row.month_cap)
+
+
+def find_row(session: Session, client_id: int) -> ClientAutoPayment | None:
+    return session.scalar(select(ClientAutoPayment).where(ClientAutoPayment.client_id == client_id))
+
+
+def lock_row(session: Session, client_id: int) -> ClientAutoPayment:
+    """The block's row, locked until the transaction ends; raises NotFoundError."""
+    row = session.scalar(
+        select(ClientAutoPayment)
+        .where(ClientAutoPayment.client_id == client_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if row is None:
+        raise NotFoundError("This client has no auto payment settings.")
+    return row
+
+
+def forget_declines(row: ClientAutoPayment) -> None:
+    """The next due charge may be tried at once."""
+    row.declines_in_row = 0
+    row.next_try_at = None
+    row.suspended_at = None
+    row.suspended_reason = ""
+
+
+def _check(wish: AutoPayment, currency: str) -> None:
+    if not 0 <= wish.extra_amount < EXTRA_LIMIT:
+        raise InvalidInputError("Enter an amount from 0 to 999999999.", "extra_amount")
+    for field in ("extra_amount", "day_cap", "month_cap"):
+        value = getattr(wish, field)
+        if value is None:
+            continue
+        if field != "extra_amount" and not 0 < value < EXTRA_LIMIT:
+            raise InvalidInputError("Enter an amount above zero, or leave it empty.", field)
+        if value != minor_amount(value, currency):
+            raise InvalidInputError(f"The amount has more decimals than {currency} has.", field)
