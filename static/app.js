@@ -117,16 +117,16 @@
 
   function ask(source, then) {
     const { confirm, confirmTitle, confirmYes, confirmTyped } = source.dataset;
-    const title = find("#confirm-title");
-    const yes = find("[data-confirm-yes]");
-    const typing = find("[data-confirm-typing]");
-    const typed = find("#confirm-typed");
+    const [title, yes, typing, typed, word] = ["title", "yes", "typing", "typed", "word"].map(
+      (part) => document.getElementById(`confirm-${part}`),
+    );
     title.textContent = confirmTitle || title.dataset.default;
     find("#confirm-text").textContent = confirm;
     yes.textContent = confirmYes || yes.dataset.default;
     typing.hidden = !confirmTyped;
     typed.value = "";
-    find("[data-confirm-word]").textContent = confirmTyped ?? "";
+    word.textContent = confirmTyped ?? "";
+    yes.classList.toggle("btn-danger", "confirmDanger" in source.dataset);
     const judge = () => {
       yes.disabled = Boolean(confirmTyped) && typed.value.trim() !== confirmTyped;
     };
