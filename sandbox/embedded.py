@@ -166,6 +166,7 @@ class Postgres:
         """Stops and starts again with the same URLs; `immediate` goes through crash recovery."""
         assert self._process is not None
         end(self._process, STOP_SIGNALS["immediate" if immediate else "fast"])
+        self._end_orphan()  # what a killed postmaster left has to be gone before the next one
         self._launch()
 
     def _end_orphan(self) -> None:

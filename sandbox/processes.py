@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -37,6 +37,11 @@ class HeldFolder:
         self.path = path.absolute()
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock: IO[str] | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether we have the lock."""
+        return self._lock is not None
 
     def take(self) -> None:
         """Takes the lock; raises AlreadyRunningError when a live process has it."""
@@ -88,30 +93,45 @@ def wheel_folder(package: str) -> Path:
 
 
 def start_leashed(
-    command: Sequence[str | Path], *, log: Path, user: str | None, death_signal: signal.Signals
+    command: Sequence[str | Path],
+    *,
+    log: Path,
+    death_signal: signal.Signals = signal.SIGTERM,
+    user: str | None = None,
+    guarded_grace_s: int | None = None,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Starts a command in a session of its own that gets `death_signal` when we die."""
-    leash: list[str | Path] = [
-        sys.executable,
-        "-I",
-        "-S",
-        LEASH,
-        "exec",
-        "--parent",
-        str(os.getpid()),
-    ]
-    leash += ["--signal", str(int(death_signal))]
+    """Starts a command in a session of its own that gets `death_signal` when we die.
+
+    With `guarded_grace_s` a guard stands between (see `sandbox/leash.py`): the command and all its
+    descendants get SIGTERM and that many seconds when the guard is stopped or we die.
+    """
+    leash: list[str | Path] = [sys.executable, "-I", "-S", LEASH]
+    if guarded_grace_s is None:
+        leash += ["exec", "--signal", str(int(death_signal))]
+    else:
+        leash += ["guard", "--grace", str(guarded_grace_s)]
     if user is not None:
         leash += ["--user", user]
     with log.open("ab") as output:
         return subprocess.Popen(
-            [*leash, "--", *command],
+            [*leash, "--parent", str(os.getpid()), "--", *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            cwd="/",
+            cwd=cwd or "/",
+            env=environment,
             start_new_session=True,
         )
+
+
+def kill_session(session_id: int) -> None:
+    """Kills every process of a session, as a guard that was killed itself leaves them behind."""
+    for pid in psutil.pids():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getsid(pid) == session_id:
+                os.kill(pid, signal.SIGKILL)
 
 
 def end(process: subprocess.Popen[bytes], signal_number: signal.Signals) -> None:

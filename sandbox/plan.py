@@ -1,0 +1,111 @@
+"""What a development site runs, as data: the steps before, the process table, the steps after."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.dev_site import HOST, Site
+from sandbox.supervisor import Program
+
+PYTHON = sys.executable
+SANDBOXES, JOBS, WEB = 1, 2, 3  # stages: they start in this order and stop in the reverse
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A command that has to end well before the site goes on."""
+
+    name: str
+    command: Sequence[str | Path]
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The site's programs; `ready_url` answers 200 when the site is ready.
+
+    `sign_ins` is a command whose JSON output tells the addresses and the sign-ins.
+    """
+
+    prepare: Sequence[Step] = ()
+    programs: Sequence[Program] = ()
+    fill: Sequence[Step] = ()
+    ready_url: str | None = None
+    sign_ins: Step | None = None
+
+
+def make_settings(
+    site_urls: Mapping[str, str], database_urls: Mapping[str, str], secrets: Mapping[str, str]
+) -> dict[str, str]:
+    """Settings of the product on this site, by the names of `core/config.py`.
+
+    `site_urls` has base, authorizenet, mailbox and smtp; `database_urls` owner, office, panel,
+    platform and redis.
+    """
+    gateway = site_urls["authorizenet"]
+    return {
+        **secrets,
+        "ENVIRONMENT": "development",
+        "BASE_URL": site_urls["base"],
+        "DATABASE_URL_OWNER": database_urls["owner"],
+        "DATABASE_URL_OFFICE": database_urls["office"],
+        "DATABASE_URL_PANEL": database_urls["panel"],
+        "DATABASE_URL_PLATFORM": database_urls["platform"],
+        "REDIS_URL": database_urls["redis"],
+        "SMTP_HOST": HOST,
+        "SMTP_PORT": site_urls["smtp"].rpartition(":")[2],
+        "SMTP_STARTTLS": "false",
+        "MAIL_FROM": "billing@portal.example",
+        # both of the gateway's modes lead to the sandbox: no demo card reaches the real service
+        "AUTHORIZENET_LIVE_API_URL": f"{gateway}/xml/v1/request.api",
+        "AUTHORIZENET_LIVE_HOSTED_URL": gateway,
+        "AUTHORIZENET_TEST_API_URL": f"{gateway}/xml/v1/request.api",
+        "AUTHORIZENET_TEST_HOSTED_URL": gateway,
+        "SANDBOX_URLS": f"mailbox={site_urls['mailbox']},authorizenet={gateway}",
+    }
+
+
+def _portal(*arguments: str) -> list[str]:
+    return [PYTHON, "-m", "portal.cli", *arguments]
+
+
+def _sandboxes(site: Site) -> list[Program]:
+    ports = site.ports
+    mailbox = [PYTHON, "-m", "sandbox.mailbox", "--smtp-port", str(ports.smtp)]
+    mailbox += ["--http-port", str(ports.mailbox), "--store", str(site.var_dir / "mailbox")]
+    gateway = [PYTHON, "-m", "sandbox.authorizenet", "--host", HOST]
+    gateway += ["--port", str(ports.authorizenet)]
+    gateway += ["--state", str(site.var_dir / "authorizenet.json")]
+    return [
+        Program("mailbox", mailbox, SANDBOXES, grace_s=2, environment=site.environment),
+        Program("authorizenet", gateway, SANDBOXES, grace_s=2, environment=site.environment),
+    ]
+
+
+def _product(site: Site) -> list[Program]:
+    web = [PYTHON, "-m", "granian", "--interface", "wsgi", "portal.wsgi:app"]
+    # one thread a process: more of them make a Python process slower, not faster
+    web += ["--workers", "2", "--blocking-threads", "1", "--respawn-failed-workers"]
+    web += ["--host", HOST, "--port", str(site.ports.web), "--workers-kill-timeout", "2"]
+    workers = [PYTHON, "-m", "dramatiq", "worker.main", "--processes", "2", "--threads", "4"]
+    workers += ["--worker-shutdown-timeout", "2500"]
+    tick = [PYTHON, "-m", "worker.tick"]
+    return [
+        Program("workers", workers, JOBS, environment=site.environment),
+        Program("tick", tick, JOBS, environment=site.environment),
+        Program("web", web, WEB, environment=site.environment),
+    ]
+
+
+def product_plan(site: Site, *, demo: bool = True) -> Plan:
+    """All of it: migrations, sandboxes, workers, tick, web server, demo data, sign-ins."""
+    environment = site.environment
+    fill = [Step("demo", _portal("demo", "--fill"), environment)] if demo else []
+    return Plan(
+        prepare=[Step("migrate", _portal("migrate"), site.admin_environment)],
+        programs=[*_sandboxes(site), *_product(site)],
+        fill=fill,
+        ready_url=f"{site.ports.url(site.ports.web)}/readyz",
+        sign_ins=Step("sign-ins", _portal("demo", "--json"), environment),
+    )
