@@ -278,7 +278,11 @@ class Reply(Generic[T]):
 class Gateway(Protocol):
     """One tenant's account at a payment gateway. Safe to use from several threads."""
 
-    def create_customer(self, *, merchant_customer_id: str, email: str = "") -> Reply[str]:
+    def close(self) -> None:
+        """Drop the kept connections; a later call makes new ones."""
+        ...
+
+    def create_customer(self, *, merchant_customer_id: str) -> Reply[str]:
         """The gateway's customer ref for our stable id (at most 20 characters).
 
         Repeating it returns the same ref: an existing profile of the same id is adopted.

@@ -81,10 +81,10 @@ class AuthorizeNetGateway:
 
     # Customers and cards
 
-    def create_customer(self, *, merchant_customer_id: str, email: str = "") -> Reply[str]:
+    def create_customer(self, *, merchant_customer_id: str) -> Reply[str]:
         """See `Gateway.create_customer`."""
         reply = self._ask(
-            lambda: self._build.create_customer(merchant_customer_id, email),
+            lambda: self._build.create_customer(merchant_customer_id),
             lambda document: text_at(document, "customerProfileId"),
         )
         if reply.code != _DUPLICATE_PROFILE:

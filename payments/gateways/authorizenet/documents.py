@@ -89,11 +89,13 @@ class RequestBuilder:
         transaction.transactionSettings = _settings({"duplicateWindow": str(DUPLICATE_WINDOW_S)})
         return self._create_transaction(transaction, request.key)
 
-    def create_customer(self, merchant_customer_id: str, email: str) -> bytes:
-        """A customer profile without cards."""
+    def create_customer(self, merchant_customer_id: str) -> bytes:
+        """A customer profile without cards.
+
+        Nothing but our id: the gateway recognises a duplicate only when e-mail and description are
+        equal too, and an e-mail changes.
+        """
         profile = anet.customerProfileType(merchantCustomerId=merchant_customer_id)
-        if email:
-            profile.email = email
         return self._document(anet.createCustomerProfileRequest(), profile=profile)
 
     def get_customer(self, customer_ref: str) -> bytes:
@@ -224,7 +226,8 @@ def _order(key: str, description: str) -> Binding:
 def _settings(values: Mapping[str, str]) -> Binding:
     settings = anet.ArrayOfSetting()
     for name, value in values.items():
-        settings.append(anet.settingType(settingName=name, settingValue=value))
+        # Not `settings.append`: that files it among the wildcards, and it is not sent.
+        settings.setting.append(anet.settingType(settingName=name, settingValue=value))
     return settings
 
 

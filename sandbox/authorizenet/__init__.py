@@ -1,0 +1,1 @@
+"""A stand-in for Authorize.net: its XML API, hosted pages and signed webhooks, over real HTTP."""
