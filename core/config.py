@@ -7,9 +7,9 @@ import base64
 import sys
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LIVE_API_URL = "https://api.authorize.net/xml/v1/request.api"
@@ -44,6 +44,10 @@ class Settings(BaseSettings):
     authorizenet_live_hosted_url: str = LIVE_HOSTED_URL
     authorizenet_test_api_url: str = TEST_API_URL
     authorizenet_test_hosted_url: str = TEST_HOSTED_URL
+    # how long an answer, the sender's lease and the gateway itself may take (payments.patience)
+    gateway_read_timeout_s: float = Field(default=45.0, gt=0)
+    charge_lease_s: float = Field(default=120.0, gt=0)
+    charge_grace_s: float = Field(default=600.0, ge=0)
     metrics_token: SecretStr = SecretStr("")
     trusted_proxies: int = Field(default=0, ge=0, le=5)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -55,6 +59,12 @@ class Settings(BaseSettings):
     def _key_ring(cls, value: SecretStr) -> SecretStr:
         parse_key_ring(value.get_secret_value())
         return value
+
+    @model_validator(mode="after")
+    def _lease_outlives_answer(self) -> Self:
+        if self.gateway_read_timeout_s >= self.charge_lease_s:
+            raise ValueError("GATEWAY_READ_TIMEOUT_S must be shorter than CHARGE_LEASE_S")
+        return self
 
     @property
     def is_production(self) -> bool:

@@ -211,6 +211,7 @@ class ChargeAttempt(ClientOwned, Base):
     request: Mapped[dict[str, Any]]
     state: Mapped[str]
     first_sent_at: Mapped[datetime | None]
+    last_sent_at: Mapped[datetime | None]
     lease_owner: Mapped[str | None]
     lease_until: Mapped[datetime | None]
     gateway_ref: Mapped[str | None]
@@ -241,6 +242,7 @@ class GatewayEvent(TenantOwned, Base):
     kind: Mapped[str]
     gateway_ref: Mapped[str]
     attempt_key: Mapped[str]
+    customer_ref: Mapped[str] = mapped_column(server_default="")
     received_at: Mapped[datetime] = mapped_column(server_default=func.now())
     handled_at: Mapped[datetime | None]
     result: Mapped[str] = mapped_column(server_default="")

@@ -128,6 +128,7 @@ def _create_tables() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("gateway_ref", sa.String(), nullable=False),
         sa.Column("attempt_key", sa.String(), nullable=False),
+        sa.Column("customer_ref", sa.String(), server_default="", nullable=False),
         sa.Column(
             "received_at",
             sa.DateTime(timezone=True),
@@ -307,6 +308,7 @@ def _create_tables() -> None:
         sa.Column("request", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("first_sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lease_owner", sa.String(), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("gateway_ref", sa.String(), nullable=True),

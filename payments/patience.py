@@ -1,0 +1,55 @@
+"""How long to wait for what, when a gateway or a worker is silent (`payments.md` 2.2)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+# A job with a longer delay than this is left to the sweep, which runs each minute.
+SWEEP_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """The waiting times of a charge; the defaults are the rule, tests shorten them.
+
+    The gateway's read timeout must be shorter than `lease`; `lease + grace` longer than that
+    timeout and the gateway's own worst case.
+    """
+
+    # Who is sending may not be overtaken for this long.
+    lease: timedelta = timedelta(minutes=2)
+    # After a lease that nobody gave back: time for the gateway to finish what it was sent.
+    grace: timedelta = timedelta(minutes=10)
+    # After each look that could not tell, the wait until the next; the last one repeats.
+    looks: tuple[timedelta, ...] = (
+        timedelta(seconds=5),
+        timedelta(seconds=15),
+        timedelta(seconds=45),
+        timedelta(minutes=2),
+        timedelta(minutes=5),
+        timedelta(minutes=15),
+        timedelta(hours=1),
+    )
+    held_look: timedelta = timedelta(hours=1)
+    # Two hours less than the gateway's duplicate window.
+    resend_within: timedelta = timedelta(hours=6)
+    # After each request that certainly did not leave, the wait until a new attempt.
+    retries: tuple[timedelta, ...] = (
+        timedelta(seconds=5),
+        timedelta(seconds=30),
+        timedelta(minutes=2),
+    )
+    # Another charge of the same card is under way.
+    card_wait: timedelta = timedelta(seconds=5)
+    # The longest that a hosted payment page can be paid.
+    page: timedelta = timedelta(minutes=15)
+
+    def next_look(self, looks: int, at: datetime) -> datetime:
+        """When to ask again after `looks` looks that could not tell."""
+        return at + self.looks[min(looks, len(self.looks) - 1)]
+
+    def orphaned_at(self, lease_until: datetime) -> datetime:
+        """From when on nothing can come any more of whoever held the lease."""
+        return lease_until + self.grace
+
+
+DEFAULT_PATIENCE = Patience()
