@@ -14,9 +14,11 @@ from sqlalchemy import (
     Integer,
     Numeric,
     UniqueConstraint,
+    column,
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Amount, Base, ClientOwned, Rate, TenantOwned
@@ -59,6 +61,13 @@ class Invoice(ClientOwned, Base):
         CheckConstraint("total = net + tax + rounding", "total"),
         CheckConstraint("paid >= 0 and paid <= greatest(total, 0)", "paid"),
         CheckConstraint("(state = 'to_verify') = (issued_at is null)", "issued"),
+        # no day is invoiced twice; as a range of one the client's id needs no further extension
+        ExcludeConstraint(
+            (func.int8range(column("client_id"), column("client_id"), "[]"), "&&"),
+            (func.tstzrange(column("starts_at"), column("ends_at")), "&&"),
+            name="ex_invoices_period",
+            where=text("direction = 'outgoing'"),
+        ),
         Index("ix_invoices_recent", "reseller_id", text("invoiced_at desc"), text("id desc")),
         Index(
             "ix_invoices_client",

@@ -180,14 +180,23 @@ class PaymentTerms(TenantOwned, Base):
 
 
 class TaxProfile(TenantOwned, Base):
+    """A named set of taxes; the reseller's default one is taken for clients without their own."""
+
     __tablename__ = "tax_profiles"
     __table_args__ = (
         UniqueConstraint("reseller_id", "id"),
         UniqueConstraint("reseller_id", "name"),
         ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
+        Index(
+            "uq_tax_profiles_default",
+            "reseller_id",
+            unique=True,
+            postgresql_where=text("is_default"),
+        ),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     name: Mapped[str]
+    is_default: Mapped[bool] = mapped_column(server_default="false")
 
 
 class Tax(TenantOwned, Base):
@@ -240,8 +249,9 @@ class ClientBilling(ClientOwned, Base):
 class Transaction(ClientOwned, Base):
     """A payment or a charge on a client, as people see it; approved ones have a ledger entry.
 
-    `amount` is what was entered (unsigned); `net`, `tax`, `total` are in the client's currency
-    and unsigned, the sign follows from `type`. `invoice_id` null: a charge not yet invoiced.
+    `amount` is what was entered; `net`, `tax`, `total` are in the client's currency. All four are
+    positive, the sign on the balance follows from `type`; a reversal mirrors its original with
+    negative ones, so that sums need no case. `invoice_id` null: a charge not yet invoiced.
     """
 
     __tablename__ = "transactions"
@@ -298,6 +308,7 @@ class Transaction(ClientOwned, Base):
     status: Mapped[str]
     payment_account_id: Mapped[int | None] = mapped_column(BigInteger)
     amount: Mapped[Amount]
+    quantity: Mapped[Decimal | None] = mapped_column(Numeric(20, 6))
     tax_mode: Mapped[str] = mapped_column(server_default="none")
     net: Mapped[Amount]
     tax: Mapped[Amount] = mapped_column(server_default="0")

@@ -59,6 +59,9 @@ create function ledger_post(
     out posted_id bigint, out live_after numeric, out fixed_after numeric
 ) language plpgsql security definer set search_path = public, pg_temp as $$
 begin
+    -- the lock comes before the entry takes its id: a client's ids are in the order of its postings
+    perform from client_balances b
+      where b.reseller_id = p_reseller_id and b.client_id = p_client_id for update;
     insert into ledger_entries
         (reseller_id, client_id, kind, source_id, currency, effective_at, description, reverses_id)
     values (p_reseller_id, p_client_id, p_kind, p_source_id, p_currency, p_effective_at,
@@ -222,6 +225,7 @@ def _create_tables() -> None:
         "tax_profiles",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
+        sa.Column("is_default", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("reseller_id", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["reseller_id"], ["resellers.id"], name=op.f("fk_tax_profiles_reseller_id")
@@ -229,6 +233,13 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tax_profiles")),
         sa.UniqueConstraint("reseller_id", "id", name=op.f("uq_tax_profiles_reseller_id_id")),
         sa.UniqueConstraint("reseller_id", "name", name=op.f("uq_tax_profiles_reseller_id_name")),
+    )
+    op.create_index(
+        "uq_tax_profiles_default",
+        "tax_profiles",
+        ["reseller_id"],
+        unique=True,
+        postgresql_where=sa.text("is_default"),
     )
     op.create_table(
         "client_balances",
@@ -415,6 +426,13 @@ def _create_tables() -> None:
             "state in ('to_verify', 'to_send', 'normal')", name=op.f("ck_invoices_state")
         ),
         sa.CheckConstraint("ends_at > starts_at", name=op.f("ck_invoices_period")),
+        postgresql.ExcludeConstraint(
+            (sa.text("int8range(client_id, client_id, '[]')"), "&&"),
+            (sa.text("tstzrange(starts_at, ends_at)"), "&&"),
+            where=sa.text("direction = 'outgoing'"),
+            using="gist",
+            name="ex_invoices_period",
+        ),
         sa.CheckConstraint(
             "paid >= 0 and paid <= greatest(total, 0)", name=op.f("ck_invoices_paid")
         ),
@@ -575,6 +593,7 @@ def _create_tables() -> None:
         sa.Column("status", sa.String(), nullable=False),
         sa.Column("payment_account_id", sa.BigInteger(), nullable=True),
         sa.Column("amount", sa.Numeric(precision=20, scale=6), nullable=False),
+        sa.Column("quantity", sa.Numeric(precision=20, scale=6), nullable=True),
         sa.Column("tax_mode", sa.String(), server_default="none", nullable=False),
         sa.Column("net", sa.Numeric(precision=20, scale=6), nullable=False),
         sa.Column("tax", sa.Numeric(precision=20, scale=6), server_default="0", nullable=False),
