@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, TenantOwned
 
-MAIL_STATES = ("queued", "sending", "sent", "failed")
+MAIL_STATES = ("queued", "sending", "sent", "failed", "deleted")
 
 
 class MailMessage(TenantOwned, Base):
@@ -24,6 +24,8 @@ class MailMessage(TenantOwned, Base):
 
     `dedupe_key` names the event that caused it (`invoice:<id>`): the same event mails once.
     `message_id` is fixed before the first attempt, so a mail sent twice can be recognised.
+    `data_begun_at` is written before the body goes out: a worker that died after it may have sent.
+    A row that was deleted from the queue stays, hidden: else the event would mail anew.
     """
 
     __tablename__ = "mail_messages"
@@ -32,7 +34,7 @@ class MailMessage(TenantOwned, Base):
         UniqueConstraint("reseller_id", "dedupe_key"),
         ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
         ForeignKeyConstraint(["reseller_id", "client_id"], ["clients.reseller_id", "clients.id"]),
-        CheckConstraint("state in ('queued', 'sending', 'sent', 'failed')", "state"),
+        CheckConstraint("state in ('queued', 'sending', 'sent', 'failed', 'deleted')", "state"),
         Index("ix_mail_messages_recent", "reseller_id", text("created_at desc"), text("id desc")),
         Index(
             "ix_mail_messages_due",
@@ -55,6 +57,7 @@ class MailMessage(TenantOwned, Base):
     next_attempt_at: Mapped[datetime]
     lease_owner: Mapped[str | None]
     lease_until: Mapped[datetime | None]
+    data_begun_at: Mapped[datetime | None]
     last_error: Mapped[str] = mapped_column(server_default="")
     possibly_sent_twice: Mapped[bool] = mapped_column(server_default="false")
     sent_at: Mapped[datetime | None]

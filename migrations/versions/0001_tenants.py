@@ -50,6 +50,9 @@ def upgrade() -> None:
     )
     for table in ("platform_users", "sessions", "sign_in_throttles", "password_resets"):
         platform_table(table)
+    platform_table("scheduled_runs")
+    # read by the start-up checks, which must not act as the owner
+    op.execute("grant select on alembic_version to portal_platform")
     for table in ("audit_log", "events", "files"):
         append_only(table)
 
@@ -452,4 +455,15 @@ def _create_tables() -> None:
     )
     op.create_index(
         "uq_users_email", "users", ["reseller_id", sa.literal_column("lower(email)")], unique=True
+    )
+    op.create_table(
+        "scheduled_runs",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("enqueued_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("found", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("last_error", sa.String(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_scheduled_runs")),
     )

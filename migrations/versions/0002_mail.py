@@ -33,6 +33,7 @@ def _create_tables() -> None:
         sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("lease_owner", sa.String(), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("data_begun_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_error", sa.String(), server_default="", nullable=False),
         sa.Column("possibly_sent_twice", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
@@ -44,7 +45,8 @@ def _create_tables() -> None:
         ),
         sa.Column("reseller_id", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
-            "state in ('queued', 'sending', 'sent', 'failed')", name=op.f("ck_mail_messages_state")
+            "state in ('queued', 'sending', 'sent', 'failed', 'deleted')",
+            name=op.f("ck_mail_messages_state"),
         ),
         sa.ForeignKeyConstraint(
             ["reseller_id", "client_id"],

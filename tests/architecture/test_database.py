@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 import billing.invoice_models
 import billing.models  # noqa: F401 (adds its tables to the metadata)
+import core.schedule  # noqa: F401 (adds its tables to the metadata)
 import mail.models  # noqa: F401 (adds its tables to the metadata)
 import payments.models  # noqa: F401 (adds its tables to the metadata)
 import tenants.models
@@ -19,6 +20,7 @@ from core.db import Base, ClientOwned, TenantOwned
 # Tables that no tenant owns, each with the reason.
 GLOBAL_TABLES = {
     "alembic_version": "the schema's own revision",
+    "scheduled_runs": "when recurring work last ran, for all tenants at once",
     "platform_users": "staff of the operator, above all tenants",
     "sessions": "read before the tenant is known; only the platform role may touch it",
     "sign_in_throttles": "counts failures before anybody is known",

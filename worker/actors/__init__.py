@@ -1,0 +1,1 @@
+"""Actors: decode the arguments, call one function, nothing else. One file per domain package."""

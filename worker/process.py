@@ -1,0 +1,52 @@
+"""What every process of the worker does first, after any fork."""
+
+import importlib
+import pkgutil
+from types import ModuleType
+
+from dramatiq.brokers.redis import RedisBroker
+
+import worker.actors
+import worker.sweeps
+from core import jobs, schema, uow
+from core.config import Settings
+from core.errors import InvariantError
+from mail import queue
+from worker.broker import make_broker
+from worker.send import make_sender
+
+_settings: list[Settings] = []
+
+
+def settings() -> Settings:
+    """The settings of this process, for actors that talk to the world outside.
+
+    Raises InvariantError before `prepare`.
+    """
+    if not _settings:
+        raise InvariantError("the worker is not prepared: there are no settings yet")
+    return _settings[0]
+
+
+def prepare(made: Settings) -> RedisBroker:
+    """Databases, job sending, all actors and sweeps; answers the broker that runs them."""
+    _settings[:] = [made]
+    uow.configure(made)
+    worker.sweeps.configure(made)
+    queue.configure(made)
+    import_all(worker.actors)
+    import_all(worker.sweeps)
+    broker = make_broker(made.redis_url)
+    jobs.configure(make_sender(broker))
+    return broker
+
+
+def check(made: Settings) -> None:
+    """Refuse to work on a database without its walls; raises InvariantError that says why."""
+    schema.check_database(made)
+
+
+def import_all(package: ModuleType) -> None:
+    """Import every module of `package`, so that its actors or sweeps register themselves."""
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
