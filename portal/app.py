@@ -10,7 +10,7 @@ from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core.config import Settings
-from portal import csrf, errors, formatting, headers, htmx, listing, request_id
+from portal import access, csrf, errors, formatting, headers, htmx, listing, request_id
 from portal.navigation import menu_for
 from portal.viewer import current_viewer
 
@@ -34,6 +34,7 @@ def create_app(settings: Settings, *extra_blueprints: Blueprint) -> Flask:
     request_id.init_app(app)
     headers.init_app(app, settings)
     htmx.init_app(app)
+    access.init_app(app, settings)
     csrf.init_app(app, settings)
     errors.init_app(app)
     return app

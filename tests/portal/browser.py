@@ -19,7 +19,7 @@ HTMX = {"HX-Request": "true"}
 class Browser(FlaskClient):
     """Writes carry the session's form token and Sec-Fetch-Site, unless the test sends its own."""
 
-    def open(self, *args: Any, headers: Any = None, **kwargs: Any) -> TestResponse:  # noqa: ANN401 (passed on)
+    def open(self, *args: Any, headers: Any = None, **kwargs: Any) -> TestResponse:
         sent = dict(headers or {})
         if kwargs.get("method", "GET") not in SAFE_METHODS:
             sent.setdefault("Sec-Fetch-Site", "same-origin")
@@ -68,11 +68,11 @@ def signed_in(app: Flask, area: Area, subject_id: int, reseller_id: int | None) 
     return browser
 
 
-def sign_in(browser: Browser, email: str, password: str, **more: Any) -> TestResponse:  # noqa: ANN401 (passed on)
+def sign_in(browser: Browser, email: str, password: str, **more: Any) -> TestResponse:
     """Send the form at /login."""
     return browser.post("/login", data={"email": email, "password": password}, **more)
 
 
-def sign_in_client(browser: Browser, login: str, password: str, **more: Any) -> TestResponse:  # noqa: ANN401 (passed on)
+def sign_in_client(browser: Browser, login: str, password: str, **more: Any) -> TestResponse:
     """Send the form at /clients/login."""
     return browser.post("/clients/login", data={"login": login, "password": password}, **more)

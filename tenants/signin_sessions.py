@@ -1,0 +1,159 @@
+"""Signed-in browsers as rows: begun at sign-in, ended with a reason, listed for their owner.
+
+Rows of every tenant: `session` is one of the platform role.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import ColumnElement, delete, select, update
+
+from core.clock import now
+from core.db import Session
+from core.ids import new_token
+from tenants.signin_models import SignInSession
+
+Area = Literal["office", "platform", "panel"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """How long a session lives unused, and how long at most."""
+
+    idle: timedelta
+    absolute: timedelta
+
+
+STAFF = Lifetime(idle=timedelta(minutes=30), absolute=timedelta(hours=12))
+PANEL = Lifetime(idle=timedelta(hours=12), absolute=timedelta(days=7))
+LIFETIMES: dict[Area, Lifetime] = {"office": STAFF, "platform": STAFF, "panel": PANEL}
+# a row per click would make every read a write
+SEEN_EVERY = timedelta(minutes=1)
+KEPT_AFTER_END = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """One line of "my sessions"; `key` names it without being of use as a cookie."""
+
+    key: str
+    ip: str
+    user_agent: str
+    created_at: datetime
+    last_seen_at: datetime
+    is_current: bool
+
+
+def hash_token(token: str) -> bytes:
+    """What is stored instead of a secret of 256 random bits."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def begin_session(
+    session: Session,
+    *,
+    area: Area,
+    subject_id: int,
+    reseller_id: int | None,
+    ip: str,
+    user_agent: str,
+) -> str:
+    """A new row; returns the token for the cookie, which is known nowhere else."""
+    token = new_token()
+    at = now()
+    session.add(
+        SignInSession(
+            token_hash=hash_token(token),
+            area=area,
+            subject_id=subject_id,
+            reseller_id=reseller_id,
+            ip=ip,
+            user_agent=user_agent[:300],
+            created_at=at,
+            last_seen_at=at,
+            expires_at=at + LIFETIMES[area].absolute,
+        )
+    )
+    session.flush()
+    return token
+
+
+def list_sessions(
+    session: Session, *, area: Area, subject_id: int, current: bytes
+) -> list[OpenSession]:
+    """The person's sessions that are still open, the one in use first, then by last use."""
+    at = now()
+    rows = session.scalars(
+        select(SignInSession)
+        .where(
+            *_of(area, subject_id),
+            SignInSession.expires_at > at,
+            SignInSession.last_seen_at > at - LIFETIMES[area].idle,
+        )
+        .order_by(
+            (SignInSession.token_hash == current).desc(),
+            SignInSession.last_seen_at.desc(),
+        )
+    )
+    return [
+        OpenSession(
+            key=row.token_hash.hex(),
+            ip=row.ip,
+            user_agent=row.user_agent,
+            created_at=row.created_at,
+            last_seen_at=row.last_seen_at,
+            is_current=row.token_hash == current,
+        )
+        for row in rows
+    ]
+
+
+def end_session(session: Session, *, area: Area, subject_id: int, key: str, reason: str) -> bool:
+    """End one of the person's own sessions; False when there is no such open one."""
+    try:
+        token_hash = bytes.fromhex(key)
+    except ValueError:
+        return False
+    return _end(
+        session,
+        reason,
+        *_of(area, subject_id),
+        SignInSession.token_hash == token_hash,
+    )
+
+
+def end_sessions(
+    session: Session, *, area: Area, subject_id: int, reason: str, keep: bytes | None = None
+) -> bool:
+    """End all sessions of a person, but the one whose hash is `keep`; True if there were any."""
+    conditions = _of(area, subject_id)
+    if keep is not None:
+        conditions.append(SignInSession.token_hash != keep)
+    return _end(session, reason, *conditions)
+
+
+def delete_old_sessions(session: Session) -> None:
+    """Forget what ended long ago; the audit log keeps the sign-ins."""
+    session.execute(delete(SignInSession).where(SignInSession.expires_at < now() - KEPT_AFTER_END))
+
+
+def _of(area: Area, subject_id: int) -> list[ColumnElement[bool]]:
+    return [
+        SignInSession.area == area,
+        SignInSession.subject_id == subject_id,
+        SignInSession.ended_at.is_(None),
+    ]
+
+
+def _end(session: Session, reason: str, *conditions: ColumnElement[bool]) -> bool:
+    ended: Sequence[bytes] = session.scalars(
+        update(SignInSession)
+        .where(*conditions)
+        .values(ended_at=now(), ended_reason=reason)
+        .returning(SignInSession.token_hash)
+        .execution_options(synchronize_session=False)
+    ).all()
+    return bool(ended)
