@@ -1,0 +1,149 @@
+"""Which payment paid which invoice: the oldest due invoice first, the oldest payment first."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import case, func, insert, select, update
+from sqlalchemy.orm import aliased
+
+from billing.invoice_models import Invoice, PaymentAllocation
+from billing.models import Transaction
+from core.db import Session
+
+Amounts = Sequence[tuple[UUID, Decimal]]
+
+
+def plan(open_invoices: Amounts, free_payments: Amounts) -> list[tuple[UUID, UUID, Decimal]]:
+    """Spread payments over invoices, both in the given order: (invoice, payment, amount) rows.
+
+    Every amount is positive; nothing stays open while a payment still has something left.
+    """
+    rows = []
+    payments = iter(free_payments)
+    payment_id, left = next(payments, (None, Decimal()))
+    for invoice_id, open_amount in open_invoices:
+        while open_amount > 0 and payment_id is not None:
+            amount = min(open_amount, left)
+            if amount > 0:
+                rows.append((invoice_id, payment_id, amount))
+            open_amount -= amount
+            left -= amount
+            if left <= 0:
+                payment_id, left = next(payments, (None, Decimal()))
+    return rows
+
+
+def allocate(session: Session, reseller_id: int, client_id: int) -> None:
+    """Put what payments have left on what invoices have open.
+
+    The caller holds the client's balance row, so nobody allocates beside it.
+    """
+    open_invoices = _list_open_invoices(session, client_id)
+    if not open_invoices:
+        return
+    rows = plan(open_invoices, _list_free_payments(session, client_id))
+    if rows:
+        _write(session, reseller_id, client_id, rows)
+
+
+def release(session: Session, reseller_id: int, client_id: int, payment_id: UUID) -> None:
+    """Take a payment off every invoice that it paid, with opposite rows."""
+    held = session.execute(
+        select(PaymentAllocation.invoice_id, func.sum(PaymentAllocation.amount))
+        .where(
+            PaymentAllocation.reseller_id == reseller_id,
+            PaymentAllocation.transaction_id == payment_id,
+        )
+        .group_by(PaymentAllocation.invoice_id)
+        .having(func.sum(PaymentAllocation.amount) != 0)
+        .order_by(PaymentAllocation.invoice_id)
+    ).all()
+    if held:
+        rows = [(invoice_id, payment_id, -amount) for invoice_id, amount in held]
+        _write(session, reseller_id, client_id, rows)
+
+
+def _list_open_invoices(session: Session, client_id: int) -> list[tuple[UUID, Decimal]]:
+    rows = session.execute(
+        select(Invoice.id, Invoice.total - Invoice.paid)
+        .where(
+            Invoice.client_id == client_id,
+            Invoice.direction == "outgoing",
+            Invoice.issued_at.is_not(None),
+            Invoice.paid < Invoice.total,
+        )
+        .order_by(Invoice.due_on, Invoice.invoiced_at, Invoice.id)
+    )
+    return [(invoice_id, open_amount) for invoice_id, open_amount in rows]
+
+
+def _list_free_payments(session: Session, client_id: int) -> list[tuple[UUID, Decimal]]:
+    """Approved payments with something left; a reversed one and its reversal have nothing."""
+    reversal = aliased(Transaction)
+    used = (
+        select(func.coalesce(func.sum(PaymentAllocation.amount), 0))
+        .where(
+            PaymentAllocation.reseller_id == Transaction.reseller_id,
+            PaymentAllocation.transaction_id == Transaction.id,
+        )
+        .correlate(Transaction)
+        .scalar_subquery()
+    )
+    left = (Transaction.total - used).label("left")
+    payments = (
+        select(Transaction.id, Transaction.dated_at, left)
+        .where(
+            Transaction.client_id == client_id,
+            Transaction.type == "payment",
+            Transaction.status == "approved",
+            Transaction.reverses_id.is_(None),
+            ~select(reversal.id)
+            .where(
+                reversal.reseller_id == Transaction.reseller_id,
+                reversal.reverses_id == Transaction.id,
+            )
+            .exists(),
+        )
+        .subquery()
+    )
+    rows = session.execute(
+        select(payments.c.id, payments.c.left)
+        .where(payments.c.left > 0)
+        .order_by(payments.c.dated_at, payments.c.id)
+    )
+    return [(payment_id, amount) for payment_id, amount in rows]
+
+
+def _write(
+    session: Session,
+    reseller_id: int,
+    client_id: int,
+    rows: Sequence[tuple[UUID, UUID, Decimal]],
+) -> None:
+    session.execute(
+        insert(PaymentAllocation),
+        [
+            {
+                "reseller_id": reseller_id,
+                "client_id": client_id,
+                "invoice_id": invoice_id,
+                "transaction_id": payment_id,
+                "amount": amount,
+            }
+            for invoice_id, payment_id, amount in rows
+        ],
+    )
+    by_invoice: dict[UUID, Decimal] = {}
+    for invoice_id, _, amount in rows:
+        by_invoice[invoice_id] = by_invoice.get(invoice_id, Decimal()) + amount
+    session.execute(
+        update(Invoice)
+        .where(Invoice.client_id == client_id, Invoice.id.in_(by_invoice))
+        .values(paid=Invoice.paid + case(by_invoice, value=Invoice.id))
+        .execution_options(synchronize_session=False)
+    )
+    # what the session already holds must not show the old figure
+    for loaded in session.identity_map.values():
+        if isinstance(loaded, Invoice) and loaded.id in by_invoice:
+            session.expire(loaded, ["paid"])

@@ -1,0 +1,171 @@
+"""What a transaction says: checked input, its taxes, and whether a repeated request is the same."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import select
+
+from billing import tax_profiles
+from billing.models import PaymentAccount, Transaction
+from billing.taxes import TaxedAmount, TaxMode, compute_taxes
+from core.clock import now
+from core.db import Session
+from core.errors import ConflictError, InvalidInputError
+from core.money import ledger_amount, minor_amount
+from core.tenancy import current_actor
+from tenants.models import Client
+
+DESCRIPTION_LENGTH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a new row says, checked; also what a repeated request is compared with."""
+
+    id: UUID
+    type: Literal["payment", "charge"]
+    kind: str
+    status: str
+    client_id: int
+    amount: Decimal
+    dated_at: datetime | None
+    description: str
+    payment_account_id: int | None = None
+    tax_mode: str = "none"
+    quantity: Decimal | None = None
+
+
+def row_values(session: Session, client: Client, currency: str, draft: Draft) -> dict[str, object]:
+    """The columns of a new row; raises InvalidInputError naming the field."""
+    amount = _checked_amount(draft, currency)
+    taxed = client_taxes(session, client, amount, TaxMode(draft.tax_mode))
+    if draft.payment_account_id is not None:
+        _check_payment_account(session, client, draft.payment_account_id)
+    return {
+        "id": draft.id,
+        "reseller_id": client.reseller_id,
+        "client_id": client.id,
+        "type": draft.type,
+        "kind": draft.kind,
+        "status": draft.status,
+        "payment_account_id": draft.payment_account_id,
+        "amount": amount,
+        "quantity": draft.quantity,
+        "tax_mode": draft.tax_mode,
+        "net": taxed.net,
+        "tax": taxed.tax,
+        "total": taxed.gross,
+        "currency": currency,
+        "tax_details": tax_details(taxed),
+        "dated_at": draft.dated_at or now(),
+        "description": draft.description,
+        "author": author(),
+    }
+
+
+def client_taxes(session: Session, client: Client, amount: Decimal, mode: TaxMode) -> TaxedAmount:
+    """The amount with the taxes of the client as they are now."""
+    rates = [] if mode is TaxMode.NONE else tax_profiles.get_client_taxes(session, client)
+    return compute_taxes(amount, rates, mode)
+
+
+def tax_details(taxed: TaxedAmount) -> dict[str, object]:
+    """The taxes as they were, and how they were computed."""
+    if not taxed.taxes:
+        return {}
+    return {
+        "taxes": [
+            {
+                "name": tax.name,
+                "percent": f"{tax.percent:f}",
+                "priority": tax.priority,
+                "base": f"{tax.base:f}",
+                "amount": f"{tax.amount:f}",
+            }
+            for tax in taxed.taxes
+        ],
+        "steps": [step.as_json() for step in taxed.steps],
+    }
+
+
+def mirrored_details(details: dict[str, object]) -> dict[str, object]:
+    """The same taxes the other way round, for a reversal."""
+    taxes = details.get("taxes")
+    if not isinstance(taxes, list):
+        return {}
+    return {
+        "taxes": [
+            {
+                **tax,
+                "base": f"{-Decimal(tax['base']):f}",
+                "amount": f"{-Decimal(tax['amount']):f}",
+            }
+            for tax in taxes
+        ]
+    }
+
+
+def repeated(known: Transaction, draft: Draft) -> Transaction:
+    """`known` when it says what the repeated request says; a pending one may be approved since."""
+    same = (
+        known.reverses_id is None
+        and known.type == draft.type
+        and known.kind == draft.kind
+        and known.client_id == draft.client_id
+        and known.amount == draft.amount
+        and known.payment_account_id == draft.payment_account_id
+        and known.tax_mode == draft.tax_mode
+        and known.quantity == draft.quantity
+        and known.description == draft.description
+        and known.status in (draft.status, "approved")
+        and draft.dated_at in (None, known.dated_at)
+    )
+    if not same:
+        raise ConflictError("This form was sent before with other content.")
+    return known
+
+
+def _checked_amount(draft: Draft, currency: str) -> Decimal:
+    """More than zero; payments in whole minor units, charges with at most six places."""
+    amount = draft.amount
+    if not amount.is_finite() or amount <= 0:
+        raise InvalidInputError("The amount must be more than zero.", "amount")
+    kept = ledger_amount(amount)
+    if kept != amount:
+        raise InvalidInputError("The amount has at most 6 decimals.", "amount")
+    if draft.type == "payment" and minor_amount(amount, currency) != amount:
+        raise InvalidInputError(f"{currency} has no such small unit.", "amount")
+    return kept
+
+
+def checked_status(status: str) -> str:
+    if status not in ("pending", "approved"):
+        raise InvalidInputError("Choose a status.", "status")
+    return status
+
+
+def checked_description(description: str) -> str:
+    description = " ".join(description.split())
+    if len(description) > DESCRIPTION_LENGTH:
+        raise InvalidInputError(f"Use at most {DESCRIPTION_LENGTH} characters.", "description")
+    return description
+
+
+def _check_payment_account(session: Session, client: Client, payment_account_id: int) -> None:
+    found = session.scalar(
+        select(PaymentAccount.id).where(
+            PaymentAccount.id == payment_account_id,
+            PaymentAccount.reseller_id == client.reseller_id,
+        )
+    )
+    if found is None:
+        raise InvalidInputError("Choose a payment account.", "payment_account_id")
+
+
+def author() -> str:
+    """Who made the row; empty when the system did."""
+    actor = current_actor()
+    return actor.label if actor.kind in ("user", "client", "platform") else ""
