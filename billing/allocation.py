@@ -144,6 +144,6 @@ def _write(
         .execution_options(synchronize_session=False)
     )
     # what the session already holds must not show the old figure
-    for loaded in session.identity_map.values():
+    for loaded in list(session.identity_map.values()):
         if isinstance(loaded, Invoice) and loaded.id in by_invoice:
-            session.expire(loaded, ["paid"])
+            session.refresh(loaded, ["paid"])

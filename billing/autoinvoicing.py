@@ -1,0 +1,106 @@
+"""Automatic invoices: one per boundary passed, none twice, none left out."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import exists, select
+
+from billing import ledger, schedule
+from billing.client_billing import lock_billing
+from billing.invoice_models import Invoice
+from billing.invoices import create_invoice
+from billing.models import Transaction
+from billing.periods import Period
+from core.clock import now
+from core.db import Session
+from core.ids import new_id
+from tenants import events
+from tenants.clients import get_client
+from tenants.models import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A boundary that made no invoice: nothing was to be paid. `unbilled` waits for the next."""
+
+    period: Period
+    unbilled: bool
+
+
+def invoice_next_period(session: Session, client_id: int) -> Invoice | Skipped | None:
+    """Handle the oldest boundary that has passed; None when there is none.
+
+    Both the invoice and Last Invoiced move in the caller's transaction, under the lock of the
+    client's balance: two schedulers at once make one invoice. Raises NotFoundError.
+    """
+    client = get_client(session, client_id)
+    ledger.lock_balance(session, client_id)
+    session.refresh(client)
+    billing = lock_billing(session, client_id)
+    zone = ZoneInfo(client.timezone)
+    if client.status == "deleted":
+        return None
+    period = schedule.find_due_period(session, billing, zone, now())
+    if period is None:
+        # the zone or the terms have moved the boundary since it was computed
+        schedule.refresh(session, billing, zone)
+        return None
+    invoice = create_invoice(
+        session, invoice_id=new_id(), client_id=client_id, period=period, autoinvoice=True
+    )
+    if invoice is not None:
+        return invoice
+    schedule.advance(session, billing, period, zone)
+    skipped = Skipped(period, _has_unbilled(session, client, period))
+    _record_skipped(session, client, skipped)
+    return skipped
+
+
+def run_client(session: Session, client_id: int) -> list[Invoice]:
+    """Every boundary that has passed, oldest first, in one transaction; the invoices made."""
+    invoices = []
+    while (result := invoice_next_period(session, client_id)) is not None:
+        if isinstance(result, Invoice):
+            invoices.append(result)
+    return invoices
+
+
+def _has_unbilled(session: Session, client: Client, period: Period) -> bool:
+    return bool(
+        session.scalar(
+            select(
+                exists().where(
+                    Transaction.reseller_id == client.reseller_id,
+                    Transaction.client_id == client.id,
+                    Transaction.type == "charge",
+                    Transaction.status == "approved",
+                    Transaction.invoice_id.is_(None),
+                    Transaction.dated_at < period.ends_at,
+                    Transaction.total != Decimal(0),
+                )
+            )
+        )
+    )
+
+
+def _record_skipped(session: Session, client: Client, skipped: Skipped) -> None:
+    period = skipped.period
+    days = f"{period.first_on.isoformat()} to {period.last_on.isoformat()}"
+    text = (
+        f"No invoice for {days}: what was charged comes to nothing to pay and waits for the next."
+        if skipped.unbilled
+        else f"No invoice for {days}: nothing was charged."
+    )
+    events.record(
+        session,
+        reseller_id=client.reseller_id,
+        client_id=client.id,
+        level="info",
+        service="invoicing",
+        code="invoice_carried" if skipped.unbilled else "invoice_skipped",
+        text=text,
+        object_type="client",
+        object_id=client.id,
+        dedupe_key=f"invoice-skipped:{client.id}:{period.ends_at.isoformat()}",
+    )

@@ -1,0 +1,225 @@
+"""What stands on an invoice: the charges it takes, its lines, taxes, totals and parties."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy.orm import aliased
+
+from billing.invoice_format import InvoiceFormatter
+from billing.invoice_models import Invoice, InvoiceLine, InvoiceTax
+from billing.models import Transaction
+from billing.taxes import (
+    InvoiceTotals,
+    TaxAmount,
+    TaxedAmount,
+    TaxMode,
+    round_invoice_totals,
+    sum_taxes,
+)
+from core.db import Session
+from core.errors import InvalidInputError, InvariantError
+from core.money import round_amount
+from tenants.client_blocks import get_company
+from tenants.models import Client, Reseller
+
+RATE_PLACES = 10
+# the order of the groups on paper, and what a charge without a description is called
+_GROUPS = {
+    "package_fee": "Package fee",
+    "services_charge": "Services",
+    "extra_charge": "Extra charge",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One approved charge that no invoice holds yet; a reversal has negative amounts."""
+
+    id: UUID
+    kind: str
+    description: str
+    quantity: Decimal | None
+    tax_mode: str
+    net: Decimal
+    tax: Decimal
+    total: Decimal
+    tax_details: dict[str, Any]
+    dated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The charges of an invoice and what they come to."""
+
+    charges: Sequence[Charge]
+    totals: InvoiceTotals
+
+
+def read_contents(session: Session, client_id: int, currency: str, before: datetime) -> Contents:
+    """Every charge of the client dated before `before` and not invoiced yet, and the totals.
+
+    A reversal counts at the date of what it reverses, so that the two meet on one invoice.
+    """
+    charges = _list_unbilled(session, client_id, before)
+    taxes = sum_taxes(_as_taxed(charge) for charge in charges)
+    totals = round_invoice_totals([charge.net for charge in charges], taxes, currency)
+    if totals.tax != sum((charge.tax for charge in charges), Decimal()):
+        raise InvariantError("the taxes of the charges and of their invoice differ")
+    return Contents(charges, totals)
+
+
+def write_contents(session: Session, invoice: Invoice, contents: Contents, zone: ZoneInfo) -> None:
+    """The lines and taxes of a new invoice; its charges are marked as invoiced."""
+    owner = {
+        "reseller_id": invoice.reseller_id,
+        "client_id": invoice.client_id,
+        "invoice_id": invoice.id,
+    }
+    session.execute(
+        insert(InvoiceLine),
+        [
+            {**owner, "line_no": number, **_line(charge, zone, invoice.first_on)}
+            for number, charge in enumerate(contents.charges, 1)
+        ],
+    )
+    if contents.totals.taxes:
+        session.execute(
+            insert(InvoiceTax),
+            [
+                {
+                    **owner,
+                    "line_no": number,
+                    "name": tax.name,
+                    "percent": tax.percent,
+                    "base": tax.base,
+                    "amount": tax.amount,
+                }
+                for number, tax in enumerate(contents.totals.taxes, 1)
+            ],
+        )
+    marked = session.execute(
+        update(Transaction)
+        .where(
+            Transaction.reseller_id == invoice.reseller_id,
+            Transaction.id.in_([charge.id for charge in contents.charges]),
+            Transaction.invoice_id.is_(None),
+        )
+        .values(invoice_id=invoice.id)
+        .returning(Transaction.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    if len(marked) != len(contents.charges):
+        raise InvariantError("a charge went on another invoice meanwhile")
+
+
+def read_parties(session: Session, client: Client) -> dict[str, Any]:
+    """Seller and buyer as they are now, to be kept with the invoice."""
+    reseller = session.scalars(select(Reseller).where(Reseller.id == client.reseller_id)).one()
+    company = get_company(session, client.id)
+    return {
+        "locale": _known_locale(company.locale or reseller.locale),
+        "seller_locale": reseller.locale,
+        "brand_color": reseller.brand_color,
+        "portal_host": reseller.portal_host or "",
+        "seller": {
+            "name": reseller.company_name or reseller.name,
+            "address": reseller.address,
+            "zip_code": reseller.zip_code,
+            "tax_id": reseller.tax_id,
+            "reg_id": reseller.reg_id,
+            "email": reseller.email,
+            "account_details": reseller.account_details,
+        },
+        "buyer": {
+            "client_id": client.id,
+            "name": company.company_name or client.name,
+            "address": company.address,
+            "zip_code": company.zip_code,
+            "tax_id": company.tax_id,
+            "reg_id": company.reg_id,
+            "account_details": company.account_details,
+        },
+    }
+
+
+def _list_unbilled(session: Session, client_id: int, before: datetime) -> list[Charge]:
+    original = aliased(Transaction)
+    billed_at = func.coalesce(original.dated_at, Transaction.dated_at)
+    rows = session.execute(
+        select(
+            Transaction.id,
+            Transaction.kind,
+            Transaction.description,
+            Transaction.quantity,
+            Transaction.tax_mode,
+            Transaction.net,
+            Transaction.tax,
+            Transaction.total,
+            Transaction.tax_details,
+            Transaction.dated_at,
+        )
+        .outerjoin(
+            original,
+            and_(
+                original.reseller_id == Transaction.reseller_id,
+                original.id == Transaction.reverses_id,
+            ),
+        )
+        .where(
+            Transaction.client_id == client_id,
+            Transaction.type == "charge",
+            Transaction.status == "approved",
+            Transaction.invoice_id.is_(None),
+            billed_at < before,
+        )
+        .order_by(billed_at, Transaction.dated_at, Transaction.id)
+    )
+    groups = list(_GROUPS)
+    return sorted((Charge(*row) for row in rows), key=lambda charge: groups.index(charge.kind))
+
+
+def _as_taxed(charge: Charge) -> TaxedAmount:
+    taxes = tuple(
+        TaxAmount(
+            tax["name"],
+            Decimal(tax["percent"]),
+            tax["priority"],
+            Decimal(tax["base"]),
+            Decimal(tax["amount"]),
+        )
+        for tax in charge.tax_details.get("taxes", ())
+    )
+    return TaxedAmount(TaxMode(charge.tax_mode), charge.net, taxes, charge.total, ())
+
+
+def _line(charge: Charge, zone: ZoneInfo, first_on: date) -> dict[str, object]:
+    quantity = Decimal(1) if charge.quantity is None else charge.quantity
+    description = charge.description or _GROUPS[charge.kind]
+    if charge.net < 0:
+        description = f"Reversal: {description}"
+    charged_on = charge.dated_at.astimezone(zone).date()
+    if charged_on < first_on:
+        # it came after the invoice of its own days was made
+        description = f"{description} ({charged_on.isoformat()})"
+    return {
+        "group": charge.kind,
+        "description": description,
+        "quantity": quantity,
+        "unit_price": round_amount(charge.net / quantity, RATE_PLACES),
+        "net": charge.net,
+        "tax": charge.tax,
+    }
+
+
+def _known_locale(locale: str) -> str:
+    """A locale that invoices can be written in; English when nobody speaks this one."""
+    try:
+        return str(InvoiceFormatter.create(locale, "USD").locale)
+    except InvalidInputError:
+        return "en"

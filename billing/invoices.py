@@ -1,0 +1,272 @@
+"""Invoices: made from a client's charges in one transaction, issued, filed and mailed."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+
+from billing import allocation, ledger, numbers, schedule
+from billing.client_billing import lock_billing
+from billing.invoice_contents import Contents, read_contents, read_parties, write_contents
+from billing.invoice_models import Invoice, InvoiceLine, InvoiceTax
+from billing.ledger import EntryKind
+from billing.models import ClientBalance, ClientBilling, PaymentTerms
+from billing.periods import Period, due_date, local_midnight
+from core import jobs
+from core.clock import now
+from core.db import Session
+from core.errors import ConflictError, InvariantError, NotFoundError
+from tenants import audit
+from tenants.clients import get_client
+from tenants.models import Client
+
+OUTGOING = "outgoing"
+
+
+def create_invoice(
+    session: Session,
+    *,
+    invoice_id: UUID,
+    client_id: int,
+    period: Period,
+    autoinvoice: bool,
+    invoice_on: date | None = None,
+) -> Invoice | None:
+    """Invoice every charge dated before the end of `period` that no invoice holds yet.
+
+    None when they come to zero or less: nothing is to be paid, and the charges wait for the next
+    invoice. Last Invoiced moves on in the same transaction. An automatic invoice is dated at the
+    period's boundary and issued at once; one made by hand is dated now, or at the midnight of
+    `invoice_on`, and waits to be verified. The same id gives the invoice made before.
+    Raises NotFoundError, ConflictError for a period that an invoice covers already.
+    """
+    known = find_invoice(session, invoice_id)
+    if known is not None:
+        return _repeated(known, client_id, period)
+    client = get_client(session, client_id)
+    balance = ledger.lock_balance(session, client_id)
+    billing = lock_billing(session, client_id)
+    _check_free(session, client_id, period)
+    contents = read_contents(session, client_id, balance.currency, period.ends_at)
+    if contents.totals.total <= 0:
+        return None
+    zone = ZoneInfo(client.timezone)
+    invoice = _insert(
+        session,
+        invoice_id,
+        client,
+        balance,
+        billing,
+        period,
+        contents,
+        _dated(period, zone, autoinvoice=autoinvoice, invoice_on=invoice_on),
+    )
+    write_contents(session, invoice, contents, zone)
+    schedule.advance(session, billing, period, zone)
+    _record(session, invoice, "create", {"total": (None, invoice.total)})
+    if autoinvoice:
+        _issue(session, invoice)
+    return invoice
+
+
+def issue(session: Session, invoice_id: UUID) -> Invoice:
+    """Verified: the invoice moves Fixed, takes the payments that wait, and is to be sent.
+
+    Issuing again changes nothing. Raises NotFoundError.
+    """
+    client_id = get_invoice(session, invoice_id).client_id
+    ledger.lock_balance(session, client_id)
+    invoice = session.scalars(
+        select(Invoice).where(Invoice.id == invoice_id).execution_options(populate_existing=True)
+    ).one()
+    if invoice.state == "to_verify":
+        _issue(session, invoice)
+    return invoice
+
+
+def get_invoice(session: Session, invoice_id: UUID) -> Invoice:
+    """Raises NotFoundError, also for one of another tenant."""
+    invoice = find_invoice(session, invoice_id)
+    if invoice is None:
+        raise NotFoundError("Invoice not found.")
+    return invoice
+
+
+def find_invoice(session: Session, invoice_id: UUID) -> Invoice | None:
+    return session.scalar(select(Invoice).where(Invoice.id == invoice_id))
+
+
+def list_lines(session: Session, invoice_id: UUID) -> list[InvoiceLine]:
+    """The lines as printed, in their order."""
+    return list(
+        session.scalars(
+            select(InvoiceLine)
+            .where(InvoiceLine.invoice_id == invoice_id)
+            .order_by(InvoiceLine.line_no)
+        )
+    )
+
+
+def list_taxes(session: Session, invoice_id: UUID) -> list[InvoiceTax]:
+    """The tax table as printed."""
+    return list(
+        session.scalars(
+            select(InvoiceTax)
+            .where(InvoiceTax.invoice_id == invoice_id)
+            .order_by(InvoiceTax.line_no)
+        )
+    )
+
+
+def get_open_amount(session: Session, client_id: int, *, due_until: date | None = None) -> Decimal:
+    """What is open on the client's issued invoices, in its currency.
+
+    With `due_until` only on those due on that day or before it.
+    """
+    wanted = select(func.coalesce(func.sum(Invoice.total - Invoice.paid), 0)).where(
+        Invoice.client_id == client_id,
+        Invoice.direction == OUTGOING,
+        Invoice.issued_at.is_not(None),
+        Invoice.paid < Invoice.total,
+    )
+    if due_until is not None:
+        wanted = wanted.where(Invoice.due_on <= due_until)
+    return Decimal(session.scalar(wanted) or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Dates:
+    """When an invoice is dated: the instant, and its day in the client's zone."""
+
+    at: datetime
+    on: date
+
+
+def _dated(period: Period, zone: ZoneInfo, *, autoinvoice: bool, invoice_on: date | None) -> _Dates:
+    if invoice_on is not None:
+        return _Dates(local_midnight(invoice_on, zone), invoice_on)
+    if autoinvoice:
+        return _Dates(period.ends_at, period.boundary_on)
+    at = now()
+    return _Dates(at, at.astimezone(zone).date())
+
+
+def _insert(
+    session: Session,
+    invoice_id: UUID,
+    client: Client,
+    balance: ClientBalance,
+    billing: ClientBilling,
+    period: Period,
+    contents: Contents,
+    dated: _Dates,
+) -> Invoice:
+    totals = contents.totals
+    parties = read_parties(session, client)
+    grace_days = session.scalar(
+        select(PaymentTerms.grace_days).where(PaymentTerms.id == billing.payment_terms_id)
+    )
+    # last of all: nobody of this reseller gets a number until this transaction ends
+    number = numbers.take_number(
+        session,
+        reseller_id=client.reseller_id,
+        client_id=client.id,
+        invoice_on=dated.on,
+        direction=OUTGOING,
+    )
+    invoice = Invoice(
+        id=invoice_id,
+        reseller_id=client.reseller_id,
+        client_id=client.id,
+        direction=OUTGOING,
+        number=number.text,
+        running_number=number.running,
+        state="to_verify",
+        starts_at=period.starts_at,
+        ends_at=period.ends_at,
+        first_on=period.first_on,
+        last_on=period.last_on,
+        timezone=client.timezone,
+        invoiced_at=dated.at,
+        invoice_on=dated.on,
+        due_on=due_date(dated.on, grace_days or 0),
+        currency=balance.currency,
+        net=totals.net,
+        tax=totals.tax,
+        rounding=totals.rounding,
+        total=totals.total,
+        balance_before=balance.fixed,
+        balance_after=balance.fixed - totals.total,
+        parties=parties,
+    )
+    session.add(invoice)
+    session.flush()
+    return invoice
+
+
+def _issue(session: Session, invoice: Invoice) -> None:
+    posted = ledger.post(
+        session,
+        ledger.Posting(
+            reseller_id=invoice.reseller_id,
+            client_id=invoice.client_id,
+            kind=EntryKind.INVOICE,
+            source_id=invoice.id,
+            currency=invoice.currency,
+            effective_at=invoice.invoiced_at,
+            description=invoice.number,
+            lines=ledger.invoice_lines(invoice.total),
+        ),
+    )
+    if posted is None:
+        raise InvariantError("an invoice that waits to be verified was posted before")
+    invoice.state = "to_send"
+    invoice.issued_at = now()
+    invoice.balance_before = posted.fixed + invoice.total
+    invoice.balance_after = posted.fixed
+    session.flush()
+    _record(session, invoice, "issue", {"state": ("to_verify", "to_send")})
+    allocation.allocate(session, invoice.reseller_id, invoice.client_id)
+    jobs.enqueue(
+        session,
+        "billing.finish_invoice",
+        reseller_id=invoice.reseller_id,
+        invoice_id=str(invoice.id),
+    )
+
+
+def _check_free(session: Session, client_id: int, period: Period) -> None:
+    taken = session.scalar(
+        select(Invoice.number).where(
+            Invoice.client_id == client_id,
+            Invoice.direction == OUTGOING,
+            Invoice.starts_at < period.ends_at,
+            Invoice.ends_at > period.starts_at,
+        )
+    )
+    if taken is not None:
+        raise ConflictError(f"Invoice {taken} covers days of this period already.")
+
+
+def _repeated(known: Invoice, client_id: int, period: Period) -> Invoice:
+    if known.client_id != client_id or known.ends_at != period.ends_at:
+        raise ConflictError("This form was sent before with other content.")
+    return known
+
+
+def _record(
+    session: Session, invoice: Invoice, action: str, changes: dict[str, tuple[object, object]]
+) -> None:
+    audit.record(
+        session,
+        reseller_id=invoice.reseller_id,
+        client_id=invoice.client_id,
+        action=action,
+        object_type="invoice",
+        object_id=invoice.id,
+        object_label=invoice.number,
+        changes=changes,
+    )

@@ -1,0 +1,129 @@
+"""Invoice numbers: running, without gaps, written by a template of the reseller.
+
+`%N` running number, `%Y %m %d` the invoice's date, `%X` the client's id, `%%` a percent sign.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from billing.invoice_models import NumberSeries
+from core.db import Session
+from core.errors import InvalidInputError, InvariantError
+from tenants import audit
+
+DEFAULT_TEMPLATE = "INV-%Y-%N"
+NUMBER_LENGTH = 200
+_CODE = re.compile(r"%(.?)")
+# Nothing but digits between the two: client 10 number 11 and client 101 number 1 look the same.
+_AMBIGUOUS = re.compile(r"%X(?:\d|%[Ymd])*%N|%N(?:\d|%[Ymd])*%X")
+# What the codes can take at most: a running number and a client's id of 19 digits each.
+_LONGEST = {"N": 19, "X": 19, "Y": 4, "m": 2, "d": 2, "%": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """One number taken: `running` has no gaps, `text` is what stands on the invoice."""
+
+    running: int
+    text: str
+
+
+def take_number(
+    session: Session, *, reseller_id: int, client_id: int, invoice_on: date, direction: str
+) -> Number:
+    """The next number of the series; given back when the caller's transaction is rolled back.
+
+    Locks the series until the transaction ends, so take it as late as possible.
+    """
+    taken = _take(session, reseller_id, direction)
+    if taken is None:
+        session.execute(
+            insert(NumberSeries)
+            .values(reseller_id=reseller_id, direction=direction, template=DEFAULT_TEMPLATE)
+            .on_conflict_do_nothing()
+        )
+        taken = _take(session, reseller_id, direction)
+    if taken is None:
+        raise InvariantError("a number series vanished")
+    running, template = taken
+    return Number(running, format_number(template, running, client_id, invoice_on))
+
+
+def format_number(template: str, running: int, client_id: int, invoice_on: date) -> str:
+    """The template with its codes filled in."""
+    values = {
+        "N": str(running),
+        "X": str(client_id),
+        "Y": f"{invoice_on.year:04}",
+        "m": f"{invoice_on.month:02}",
+        "d": f"{invoice_on.day:02}",
+        "%": "%",
+    }
+    return _CODE.sub(lambda code: values[code[1]], template)
+
+
+def get_template(session: Session, reseller_id: int, direction: str = "outgoing") -> str:
+    """The template in force."""
+    template = session.scalar(
+        select(NumberSeries.template).where(
+            NumberSeries.reseller_id == reseller_id, NumberSeries.direction == direction
+        )
+    )
+    return DEFAULT_TEMPLATE if template is None else template
+
+
+def save_template(
+    session: Session, *, reseller_id: int, template: str, direction: str = "outgoing"
+) -> None:
+    """Change how the next numbers look; the running number goes on. Raises InvalidInputError."""
+    template = check_template(template)
+    before = get_template(session, reseller_id, direction)
+    session.execute(
+        insert(NumberSeries)
+        .values(reseller_id=reseller_id, direction=direction, template=template)
+        .on_conflict_do_update(
+            index_elements=["reseller_id", "direction"], set_={"template": template}
+        )
+    )
+    if before != template:
+        audit.record(
+            session,
+            reseller_id=reseller_id,
+            action="update",
+            object_type="number_series",
+            object_id=direction,
+            changes={"template": (before, template)},
+        )
+
+
+def check_template(template: str) -> str:
+    """The template without outer spaces; raises InvalidInputError when it cannot number."""
+    template = template.strip()
+    codes = _CODE.findall(template)
+    if any(code not in _LONGEST for code in codes):
+        raise InvalidInputError("Use only %N, %Y, %m, %d, %X and %%.", "template")
+    if codes.count("N") != 1:
+        raise InvalidInputError("The template needs %N, the running number, once.", "template")
+    if _AMBIGUOUS.search(template):
+        raise InvalidInputError("Put a letter or a dash between %N and %X.", "template")
+    longest = len(_CODE.sub("", template)) + sum(_LONGEST[code] for code in codes)
+    if longest > NUMBER_LENGTH:
+        raise InvalidInputError(f"A number has at most {NUMBER_LENGTH} characters.", "template")
+    if not template.isprintable():
+        raise InvalidInputError("Use letters, digits and signs only.", "template")
+    return template
+
+
+def _take(session: Session, reseller_id: int, direction: str) -> tuple[int, str] | None:
+    row = session.execute(
+        update(NumberSeries)
+        .where(NumberSeries.reseller_id == reseller_id, NumberSeries.direction == direction)
+        .values(next_number=NumberSeries.next_number + 1)
+        .returning(NumberSeries.next_number - 1, NumberSeries.template)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    return None if row is None else (row[0], row[1])
