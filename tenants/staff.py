@@ -1,0 +1,147 @@
+"""Staff: roles with their permissions, the people of a reseller and of the platform."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import func, select
+
+from core.addresses import checked_email
+from core.clock import now
+from core.db import Session
+from core.errors import InvalidInputError
+from core.zones import get_zone
+from tenants import audit, passwords
+from tenants.models import PlatformUser, Role, User
+from tenants.permissions import PLATFORM_ROLES, Permission
+
+NAME_LENGTH = 200
+
+
+def create_role(
+    session: Session, *, reseller_id: int, name: str, permissions: Iterable[Permission]
+) -> Role:
+    """A named set of permissions; raises InvalidInputError for a name that is taken or missing."""
+    clean = _name(name)
+    taken = session.scalar(
+        select(Role.id).where(Role.reseller_id == reseller_id, Role.name == clean)
+    )
+    if taken is not None:
+        raise InvalidInputError("Another role has this name.", "name")
+    granted = sorted(Permission(permission).value for permission in permissions)
+    role = Role(reseller_id=reseller_id, name=clean, permissions=granted)
+    session.add(role)
+    session.flush()
+    audit.record(
+        session,
+        reseller_id=reseller_id,
+        action="create",
+        object_type="role",
+        object_id=role.id,
+        object_label=clean,
+        changes={"name": (None, clean), "permissions": (None, granted)},
+    )
+    return role
+
+
+def create_user(
+    session: Session,
+    *,
+    reseller_id: int,
+    role_id: int,
+    email: str,
+    name: str,
+    password: str | None = None,
+    timezone: str = "UTC",
+    locale: str = "en",
+) -> User:
+    """A person of a reseller; without a password it sets one by "forgot password".
+
+    Raises InvalidInputError for a wrong or taken address, an unknown role of this reseller, an
+    unknown time zone, or a weak password.
+    """
+    clean, address = _name(name), _address(email)
+    taken = session.scalar(
+        select(User.id).where(
+            User.reseller_id == reseller_id, func.lower(User.email) == address.lower()
+        )
+    )
+    if taken is not None:
+        raise InvalidInputError("Another user has this address.", "email")
+    role = session.scalar(select(Role).where(Role.reseller_id == reseller_id, Role.id == role_id))
+    if role is None:
+        raise InvalidInputError("Choose a role.", "role_id")
+    user = User(
+        reseller_id=reseller_id,
+        role_id=role_id,
+        email=address,
+        name=clean,
+        timezone=get_zone(timezone).key,
+        locale=locale,
+        password_hash=_password(password, clean, address),
+        password_changed_at=None if password is None else now(),
+    )
+    session.add(user)
+    session.flush()
+    audit.record(
+        session,
+        reseller_id=reseller_id,
+        action="create",
+        object_type="user",
+        object_id=user.id,
+        object_label=address,
+        changes={"email": (None, address), "name": (None, clean), "role": (None, role.name)},
+    )
+    return user
+
+
+def create_platform_user(
+    session: Session,
+    *,
+    email: str,
+    name: str,
+    role: str = "admin",
+    password: str | None = None,
+    timezone: str = "UTC",
+) -> PlatformUser:
+    """A person of the platform's operator (platform role only); raises InvalidInputError."""
+    clean, address = _name(name), _address(email)
+    if role not in PLATFORM_ROLES:
+        raise InvalidInputError("Choose a role.", "role")
+    taken = session.scalar(
+        select(PlatformUser.id).where(func.lower(PlatformUser.email) == address.lower())
+    )
+    if taken is not None:
+        raise InvalidInputError("Another user has this address.", "email")
+    user = PlatformUser(
+        email=address,
+        name=clean,
+        role=role,
+        timezone=get_zone(timezone).key,
+        password_hash=_password(password, clean, address),
+        password_changed_at=None if password is None else now(),
+    )
+    session.add(user)
+    session.flush()
+    return user
+
+
+def _name(name: str) -> str:
+    clean = " ".join(name.split())
+    if not clean:
+        raise InvalidInputError("Enter a name.", "name")
+    if len(clean) > NAME_LENGTH:
+        raise InvalidInputError(f"Use at most {NAME_LENGTH} characters.", "name")
+    return clean
+
+
+def _address(email: str) -> str:
+    address = checked_email(email, "email")
+    if not address:
+        raise InvalidInputError("Enter an e-mail address.", "email")
+    return address
+
+
+def _password(password: str | None, name: str, address: str) -> str | None:
+    if password is None:
+        return None
+    passwords.check_strength(password, context=(name, address))
+    return passwords.hash_password(password)
