@@ -1,5 +1,6 @@
 """Invoices: made from a client's charges in one transaction, issued, filed and mailed."""
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,19 +12,28 @@ from sqlalchemy import func, select
 from billing import allocation, ledger, numbers, schedule
 from billing.client_billing import lock_billing
 from billing.invoice_contents import Contents, read_contents, read_parties, write_contents
+from billing.invoice_document import make_document
 from billing.invoice_models import Invoice, InvoiceLine, InvoiceTax
+from billing.invoice_pdf import render_invoice_pdf
 from billing.ledger import EntryKind
 from billing.models import ClientBalance, ClientBilling, PaymentTerms
 from billing.periods import Period, due_date, local_midnight
 from core import jobs
 from core.clock import now
 from core.db import Session
-from core.errors import ConflictError, InvariantError, NotFoundError
-from tenants import audit
+from core.errors import ConflictError, InvalidInputError, InvariantError, NotFoundError
+from mail.letters import render as render_letter
+from mail.models import MailMessage
+from mail.queue import MailKind, queue_mail
+from tenants import audit, events
+from tenants.client_blocks import get_company
 from tenants.clients import get_client
-from tenants.models import Client
+from tenants.files import create_file, get_file
+from tenants.models import Client, File
 
 OUTGOING = "outgoing"
+# signs that a file's name cannot hold everywhere
+_NOT_IN_NAMES = re.compile(r"[^\w.\- ]")
 
 
 def create_invoice(
@@ -119,6 +129,78 @@ def list_taxes(session: Session, invoice_id: UUID) -> list[InvoiceTax]:
             .order_by(InvoiceTax.line_no)
         )
     )
+
+
+def store_file(session: Session, invoice_id: UUID) -> File:
+    """The invoice's PDF: drawn and stored the first time, the same bytes ever after.
+
+    It is drawn before the invoice is locked; of two at once the first one's bytes stay. Raises
+    NotFoundError, ConflictError for an invoice that waits to be verified.
+    """
+    invoice = get_invoice(session, invoice_id)
+    if invoice.issued_at is None:
+        raise ConflictError("This invoice waits to be verified.")
+    if invoice.file_id is not None:
+        return get_file(session, invoice.file_id)
+    document = make_document(
+        invoice, list_lines(session, invoice_id), list_taxes(session, invoice_id)
+    )
+    content = render_invoice_pdf(document)
+    first_id = session.scalar(
+        select(Invoice.file_id).where(Invoice.id == invoice_id).with_for_update()
+    )
+    if first_id is not None:
+        session.refresh(invoice)
+        return get_file(session, first_id)
+    file = create_file(
+        session,
+        reseller_id=invoice.reseller_id,
+        client_id=invoice.client_id,
+        name=f"{_NOT_IN_NAMES.sub('_', invoice.number)}.pdf",
+        media_type="application/pdf",
+        content=content,
+    )
+    invoice.file_id = file.id
+    session.flush()
+    return file
+
+
+def mail_invoice(session: Session, invoice_id: UUID) -> MailMessage | None:
+    """Queue the mail with the stored PDF to Billing Email, else Main Email; once per invoice.
+
+    None when it was queued before, or when the client has no address that mail can reach: then an
+    event says so and the invoice stays to be sent. Raises NotFoundError, ConflictError without
+    a stored file.
+    """
+    invoice = get_invoice(session, invoice_id)
+    session.refresh(invoice, with_for_update=True)
+    if invoice.file_id is None:
+        raise ConflictError("This invoice has no file yet.")
+    if invoice.state != "to_send":
+        return None
+    company = get_company(session, invoice.client_id)
+    to_address = company.billing_email or company.main_email
+    letter = render_letter("invoice", invoice.parties["locale"], **_letter_variables(invoice))
+    try:
+        mail = queue_mail(
+            session,
+            reseller_id=invoice.reseller_id,
+            client_id=invoice.client_id,
+            kind=MailKind.INVOICE,
+            dedupe_key=f"invoice:{invoice.id}",
+            to_address=to_address,
+            subject=letter.subject,
+            body_text=letter.text,
+            body_html=letter.html,
+            file_ids=(invoice.file_id,),
+        )
+    except InvalidInputError as error:
+        _record_unsent(session, invoice, error.message)
+        return None
+    invoice.state = "normal"
+    invoice.sent_at = now()
+    session.flush()
+    return mail
 
 
 def get_open_amount(session: Session, client_id: int, *, due_until: date | None = None) -> Decimal:
@@ -255,6 +337,39 @@ def _repeated(known: Invoice, client_id: int, period: Period) -> Invoice:
     if known.client_id != client_id or known.ends_at != period.ends_at:
         raise ConflictError("This form was sent before with other content.")
     return known
+
+
+def _letter_variables(invoice: Invoice) -> dict[str, object]:
+    parties = invoice.parties
+    return {
+        "number": invoice.number,
+        "client_name": parties["buyer"]["name"],
+        "seller_name": parties["seller"]["name"],
+        "currency": invoice.currency,
+        "total": invoice.total,
+        "open_amount": invoice.total - invoice.paid,
+        "invoice_on": invoice.invoice_on,
+        "due_on": invoice.due_on,
+        "first_on": invoice.first_on,
+        "last_on": invoice.last_on,
+        "account_details": parties["seller"]["account_details"],
+        "panel_url": f"https://{parties['portal_host']}/clients/" if parties["portal_host"] else "",
+    }
+
+
+def _record_unsent(session: Session, invoice: Invoice, why: str) -> None:
+    events.record(
+        session,
+        reseller_id=invoice.reseller_id,
+        client_id=invoice.client_id,
+        level="warning",
+        service="invoicing",
+        code="invoice_not_mailed",
+        text=f"Invoice {invoice.number} was not mailed: {why}",
+        object_type="invoice",
+        object_id=invoice.id,
+        dedupe_key=f"invoice-not-mailed:{invoice.id}",
+    )
 
 
 def _record(
