@@ -17,6 +17,8 @@ def make_engine(url: str) -> Engine:
             max_overflow=8,
             pool_pre_ping=True,
             pool_recycle=1800,
+            # an error message reaches the logs, and parameters hold mail bodies and hashes
+            hide_parameters=True,
             connect_args={
                 "connect_timeout": 5,
                 "options": (

@@ -90,13 +90,21 @@ def check_server_version(server_version_num: int) -> None:
     """Refuse a PostgreSQL with known row-level-security holes; raises InvariantError."""
     major, minor = divmod(server_version_num, 10_000)
     wanted = _FIRST_SAFE_MINOR.get(major)
-    if major < min(_FIRST_SAFE_MINOR) or (wanted is not None and minor < wanted):
+    if major < min(_FIRST_SAFE_MINOR):
+        raise InvariantError(f"PostgreSQL {major}.{minor} is too old")
+    if wanted is not None and minor < wanted:
         raise InvariantError(
             f"PostgreSQL {major}.{minor} has known row-level-security holes;"
-            f" install {major}.{wanted}" + (" or newer" if wanted else "")
-            if wanted
-            else f"PostgreSQL {major}.{minor} is too old"
+            f" install {major}.{wanted} or newer"
         )
+
+
+def current_revision(platform_url: str) -> str | None:
+    """The revision that the database is at, asked with the platform role; None for an empty one."""
+    with make_engine(platform_url).connect() as connection:
+        if connection.scalar(text("select to_regclass('public.alembic_version')")) is None:
+            return None
+        return connection.scalar(text("select version_num from alembic_version"))
 
 
 def check_database(settings: Settings) -> None:
@@ -111,8 +119,39 @@ def check_database(settings: Settings) -> None:
     ):
         with make_engine(url).connect() as connection:
             _check_role(connection)
+            _check_walls(connection)
             if settings.is_production:
                 check_server_version(int(str(connection.scalar(text("show server_version_num")))))
+    check_revision(settings)
+
+
+def check_revision(settings: Settings) -> None:
+    """Raises InvariantError when the database and this program are of different revisions."""
+    found, wanted = current_revision(settings.database_url_platform), head_revision()
+    if found != wanted:
+        raise InvariantError(
+            f"the database is at revision {found or 'none'}, this program needs {wanted}:"
+            " run `portal migrate`"
+        )
+
+
+def _check_walls(connection: Connection) -> None:
+    # a table of a tenant is one with reseller_id; the sign-in tables are closed to tenant roles
+    open_tables = connection.scalars(
+        text(
+            "select c.relname from pg_class c where c.relkind in ('r', 'p')"
+            " and c.relnamespace = 'public'::regnamespace"
+            " and exists (select from pg_attribute a where a.attrelid = c.oid"
+            "   and a.attname = 'reseller_id' and not a.attisdropped)"
+            " and not (c.relrowsecurity and c.relforcerowsecurity)"
+            " and (has_table_privilege('portal_office', c.oid, 'select')"
+            "   or has_table_privilege('portal_panel', c.oid, 'select')) order by 1"
+        )
+    ).all()
+    if open_tables:
+        raise InvariantError(
+            f"no forced row-level security on {', '.join(open_tables)}: tenants are not separated"
+        )
 
 
 def _check_role(connection: Connection) -> None:

@@ -35,7 +35,7 @@ class Letter:
     html: str
 
 
-def render(name: str, locale: str, **variables: object) -> Letter:
+def render(name: str, locale: str, /, **variables: object) -> Letter:
     """The letter `name` in `locale`, English where that is not spoken.
 
     Variables: strings, numbers (no float), dates, aware datetimes, None, and lists and dicts of

@@ -15,6 +15,7 @@ from core.db import Session
 from core.errors import ConflictError, InvalidInputError, InvariantError, NotFoundError
 from core.ids import new_id
 from mail.models import MailAttachment, MailMessage
+from mail.states import check_move
 from tenants import audit, resellers
 
 JOB = "mail.deliver"
@@ -146,6 +147,7 @@ def delete_queued(session: Session, mail_id: UUID) -> None:
 def _move(
     session: Session, mail: MailMessage, *, before: str, after: str, action: str, refusal: str
 ) -> None:
+    check_move(before, after)
     moved = session.execute(
         update(MailMessage)
         .where(MailMessage.id == mail.id, MailMessage.state == before)

@@ -68,6 +68,7 @@ def settings(postgres: Postgres, services_dir: Path):
     from core import platform_uow, schema, uow
     from core.config import Settings
     from core.engines import dispose_engines
+    from mail import queue
 
     environment = settings_environment(
         postgres, "redis://127.0.0.1:1/0", VAR_DIR=str(services_dir / "var")
@@ -83,6 +84,7 @@ def settings(postgres: Postgres, services_dir: Path):
         schema.migrate(made.database_url_owner)
         uow.configure(made)
         platform_uow.configure(made)
+        queue.configure(made)
         yield made
         dispose_engines()
 

@@ -120,7 +120,7 @@ def _make_broker(redis_url: str, middleware: list[Middleware]) -> RedisBroker:
         health_check_interval=30,
         retry=Retry(NoBackoff(), 1),
     )
-    return RedisBroker(  # type: ignore[no-untyped-call] (Dramatiq leaves it untyped)
+    return RedisBroker(  # type: ignore[no-untyped-call]  # Dramatiq leaves it untyped
         client=client,
         middleware=middleware,
         heartbeat_timeout=HEARTBEAT_TIMEOUT_MS,

@@ -10,27 +10,15 @@ import worker.actors
 import worker.sweeps
 from core import jobs, schema, uow
 from core.config import Settings
-from core.errors import InvariantError
 from mail import queue
+from worker import context
 from worker.broker import make_broker
 from worker.send import make_sender
-
-_settings: list[Settings] = []
-
-
-def settings() -> Settings:
-    """The settings of this process, for actors that talk to the world outside.
-
-    Raises InvariantError before `prepare`.
-    """
-    if not _settings:
-        raise InvariantError("the worker is not prepared: there are no settings yet")
-    return _settings[0]
 
 
 def prepare(made: Settings) -> RedisBroker:
     """Databases, job sending, all actors and sweeps; answers the broker that runs them."""
-    _settings[:] = [made]
+    context.configure(made)
     uow.configure(made)
     worker.sweeps.configure(made)
     queue.configure(made)

@@ -1,0 +1,197 @@
+"""One mail to one recipient over SMTP (RFC 5321), telling apart what is known about it afterwards.
+
+Answers are values: a refusal, a lost connection and a lost answer raise nothing.
+"""
+
+import ipaddress
+import re
+import smtplib
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+from urllib.parse import urlsplit
+
+from core.config import Settings
+
+IMPLICIT_TLS_PORT = 465
+ANSWER_PATIENCE = 4
+"""The final answer may take this many timeouts: servers scan the mail before they give it."""
+_ERROR_LENGTH = 300
+
+
+class Outcome(StrEnum):
+    """What is known of the mail after one try."""
+
+    SENT = "sent"
+    LATER = "later"
+    """Not accepted, and it makes sense to try again."""
+    REFUSED = "refused"
+    """Not accepted, for good."""
+    UNKNOWN = "unknown"
+    """Handed over, but the answer was lost: it may have been accepted."""
+    WITHDRAWN = "withdrawn"
+    """Not handed over, because the caller said so at the last moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`detail` is one line for people: the server's words or what broke."""
+
+    outcome: Outcome
+    detail: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class SmtpServer:
+    """Where to hand mail over; its repr shows no password. `timeout_s` is for each single step."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    starttls: bool
+    timeout_s: int
+    hello_name: str
+
+    def __repr__(self) -> str:
+        return f"SmtpServer({self.host}:{self.port})"
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """The platform's own mail server."""
+        return cls(
+            host=settings.smtp_host,
+            port=settings.smtp_port,
+            user=settings.smtp_user,
+            password=settings.smtp_password.get_secret_value(),
+            starttls=settings.smtp_starttls,
+            timeout_s=settings.smtp_timeout_s,
+            hello_name=_hello_name(urlsplit(settings.base_url).hostname or "localhost"),
+        )
+
+
+class _Reply(Exception):
+    """The server said something else than what leads on."""
+
+    def __init__(self, code: int, text: bytes) -> None:
+        super().__init__(code)
+        self.answer = _judge(code, text)
+
+
+def hand_over(
+    server: SmtpServer, *, sender: str, recipient: str, content: bytes, may_send: Callable[[], bool]
+) -> Answer:
+    """Try once. `may_send` is asked right before the body leaves; False withdraws the mail."""
+    try:
+        connection = _open(server)
+    except (smtplib.SMTPException, OSError) as error:
+        # whatever goes wrong here, even a wrong password, is no word about this mail
+        return Answer(Outcome.LATER, _describe(error))
+    try:
+        return _transfer(connection, server, sender, recipient, content, may_send)
+    finally:
+        _leave(connection)
+
+
+def _open(server: SmtpServer) -> smtplib.SMTP:
+    context = ssl.create_default_context()
+    if server.port == IMPLICIT_TLS_PORT:
+        connection: smtplib.SMTP = smtplib.SMTP_SSL(
+            server.host,
+            server.port,
+            local_hostname=server.hello_name,
+            timeout=server.timeout_s,
+            context=context,
+        )
+    else:
+        connection = smtplib.SMTP(
+            server.host, server.port, local_hostname=server.hello_name, timeout=server.timeout_s
+        )
+    try:
+        connection.ehlo_or_helo_if_needed()
+        if server.starttls and server.port != IMPLICIT_TLS_PORT:
+            connection.starttls(context=context)
+        if server.user:
+            connection.login(server.user, server.password)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _transfer(
+    connection: smtplib.SMTP,
+    server: SmtpServer,
+    sender: str,
+    recipient: str,
+    content: bytes,
+    may_send: Callable[[], bool],
+) -> Answer:
+    handed_over = False
+    try:
+        connection.ehlo_or_helo_if_needed()
+        size = [f"SIZE={len(content)}"] if connection.has_extn("size") else []
+        _expect(connection.mail(sender, size), 250)
+        _expect(connection.rcpt(recipient), 250, 251)
+        if not may_send():
+            return Answer(Outcome.WITHDRAWN)
+        _expect(connection.docmd("DATA"), 354)
+        if connection.sock is not None:
+            connection.sock.settimeout(server.timeout_s * ANSWER_PATIENCE)
+        handed_over = True
+        connection.send(_stuffed(content))
+        _expect(connection.getreply(), 250)
+    except _Reply as reply:
+        return reply.answer
+    except (smtplib.SMTPException, OSError) as error:
+        return Answer(Outcome.UNKNOWN if handed_over else Outcome.LATER, _describe(error))
+    return Answer(Outcome.SENT)
+
+
+def _leave(connection: smtplib.SMTP) -> None:
+    # the mail's fate is known by now; a server that is slow to say goodbye changes nothing
+    with suppress(smtplib.SMTPException, OSError):
+        if connection.sock is not None:
+            connection.sock.settimeout(2)
+        connection.quit()
+    connection.close()
+
+
+def _expect(reply: tuple[int, bytes], *wanted: int) -> None:
+    if reply[0] not in wanted:
+        raise _Reply(*reply)
+
+
+def _judge(code: int, text: bytes) -> Answer:
+    outcome = Outcome.REFUSED if 500 <= code <= 599 else Outcome.LATER
+    return Answer(outcome, _one_line(f"{code} {text.decode('ascii', 'replace')}"))
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
+        text = error.smtp_error
+        words = text.decode("ascii", "replace") if isinstance(text, bytes) else text
+        return _one_line(f"{error.smtp_code} {words}")
+    return _one_line(f"{type(error).__name__}: {error}")
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_ERROR_LENGTH]
+
+
+def _stuffed(content: bytes) -> bytes:
+    # RFC 5321 4.5.2: a leading dot is doubled, a lone one ends the mail
+    body = re.sub(rb"(?m)^\.", b"..", content)
+    return body + (b"" if body.endswith(b"\r\n") else b"\r\n") + b".\r\n"
+
+
+def _hello_name(host: str) -> str:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    # RFC 5321 4.1.3: an address stands in brackets
+    return f"[{host}]" if address.version == 4 else f"[IPv6:{host}]"

@@ -1,0 +1,15 @@
+"""The actor of the mail queue."""
+
+from uuid import UUID
+
+from core.uow import unit_of_work
+from mail import delivery, queue
+from mail.smtp import SmtpServer
+from worker.broker import actor
+from worker.context import settings
+
+
+@actor(queue.JOB, max_retries=3)
+def deliver(mail_id: str) -> None:
+    """Try once to send one mail; its row says when to try again."""
+    delivery.deliver(unit_of_work, SmtpServer.from_settings(settings()), UUID(mail_id))
