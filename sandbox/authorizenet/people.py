@@ -154,7 +154,7 @@ def _transaction(merchant_id: int, row: Row) -> list[Part]:
         tag("span", f"{row['requested']} {row['currency']}", class_="money"),
         tag("span", f"{row['settle']} {row['currency']}", class_="money"),
         tag("span", row["status"], class_=_COLOURS.get(row["status"])),
-        REASONS[row["reason_code"]].split(".")[0],
+        tag("span", REASONS[row["reason_code"]].split(".")[0], class_="wrap"),
         tag("div", *buttons, class_="actions") if buttons else None,
     ]
 

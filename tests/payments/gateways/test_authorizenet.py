@@ -4,9 +4,12 @@ import dataclasses
 import json
 import logging
 import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -273,6 +276,109 @@ class TestCharging:
         assert gateway.charge(request).is_duplicate
 
 
+@contextmanager
+def scripted(*answers):
+    """A gateway that says just this, in this order; for answers the sandbox never gives."""
+    waiting = list(answers)
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, format, *args):
+            """Say nothing."""
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            body = f'<r xmlns="{NAMESPACE[1:-1]}">{waiting.pop(0)}</r>'.encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_address[1]}"
+    gateway = AuthorizeNetGateway(
+        GatewayCredentials("login", "key"), api_url=f"{url}/api", hosted_url=url
+    )
+    try:
+        yield gateway
+    finally:
+        gateway.close()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def says(code, text="", *, is_error=True):
+    result = "Error" if is_error else "Ok"
+    return (
+        f"<messages><resultCode>{result}</resultCode>"
+        f"<message><code>{code}</code><text>{text}</text></message></messages>"
+    )
+
+
+class TestStrangeAnswers:
+    def test_a_profile_of_another_customer_is_not_adopted(self):
+        owner = "<profile><merchantCustomerId>client-2</merchantCustomerId></profile>"
+        with scripted(
+            says("E00039", "A duplicate record with ID 77 already exists."),
+            says("I00001", is_error=False) + owner,
+        ) as gateway:
+            reply = gateway.create_customer(merchant_customer_id="client-1")
+
+        assert reply.status is ReplyStatus.REFUSED
+
+    def test_a_duplicate_of_another_key_proves_nothing(self):
+        duplicate = (
+            "<transactionResponse><responseCode>3</responseCode><transId>55</transId>"
+            "<errors><error><errorCode>11</errorCode></error></errors></transactionResponse>"
+        )
+        original = (
+            "<transaction><transId>55</transId><submitTimeUTC>2026-01-01T00:00:00Z</submitTimeUTC>"
+            "<transactionStatus>settledSuccessfully</transactionStatus>"
+            "<order><invoiceNumber>ANOTHER</invoiceNumber></order></transaction>"
+        )
+        with scripted(
+            says("E00027") + duplicate, says("I00001", is_error=False) + original
+        ) as gateway:
+            answer = gateway.charge(charge_request("1", "2"))
+
+        assert answer.outcome is Outcome.UNKNOWN
+
+    @pytest.mark.parametrize(
+        ("answer", "outcome"),
+        [
+            (says("E00001", "An error occurred."), Outcome.UNKNOWN),
+            (says("E00003"), Outcome.REFUSED),
+            (says("I00001", is_error=False), Outcome.UNKNOWN),
+            ("", Outcome.UNKNOWN),
+            (
+                "<transactionResponse><responseCode>9</responseCode></transactionResponse>",
+                Outcome.UNKNOWN,
+            ),
+            (
+                "<transactionResponse><responseCode>3</responseCode><transId>0</transId>"
+                "</transactionResponse>",
+                Outcome.REFUSED,
+            ),
+        ],
+    )
+    def test_only_a_clear_refusal_is_called_one(self, answer, outcome):
+        with scripted(answer) as gateway:
+            assert gateway.charge(charge_request("1", "2")).outcome is outcome
+
+    def test_a_status_of_the_future_is_left_to_a_person(self):
+        details = (
+            "<transaction><transId>55</transId><submitTimeUTC>2026-01-01T00:00:00Z</submitTimeUTC>"
+            "<transactionStatus>somethingNew</transactionStatus></transaction>"
+        )
+        with scripted(says("I00001", is_error=False) + details) as gateway:
+            transaction = gateway.fetch("55").value
+
+        assert transaction.status is TransactionStatus.UNRECOGNISED
+        assert transaction.to_answer().outcome is Outcome.UNKNOWN
+
+
 class TestLookingUp:
     def test_an_old_settled_charge_is_found_in_its_batch(self, acme, gateway, customer_ref):
         acme.sandbox.control("clock", offset_s=-70 * 86_400)
@@ -375,6 +481,19 @@ class TestHostedPages:
             again = browser.fill_in(url, token, card_number="4007000000027")
 
         assert again.headers["Location"] == _BACK
+        assert len(acme.charges("PAGE-1")) == 1
+
+    def test_clicks_at_the_same_moment_pay_once(self, acme, gateway):
+        url, token = self.open_payment_page(gateway)
+
+        def click(number):
+            with Browser() as browser:
+                return browser.fill_in(url, token, zip=f"1000{number}").headers["Location"]
+
+        acme.sandbox.misbehave("delay_before", call="hostedPayment", times=8, delay_s=0.3)
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(click, range(8))) == {_BACK}
+
         assert len(acme.charges("PAGE-1")) == 1
 
     def test_after_a_decline_another_card_can_pay(self, acme, gateway):
