@@ -1,10 +1,12 @@
 """Embedded PostgreSQL and Redis: data, crashes, and who may use a folder."""
 
 import os
-import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -34,17 +36,6 @@ def server(tmp_path_factory) -> Iterator[Postgres]:
 
 def _connect(server: Postgres) -> psycopg.Connection:
     return psycopg.connect(server.url().replace("+psycopg", ""), autocommit=True)
-
-
-def _wait_gone(pids: list[int]) -> None:
-    """A zombie counts as gone: nobody may reap it where process 1 is not an init."""
-    for pid in pids:
-        try:
-            process = psutil.Process(pid)
-            while process.status() != psutil.STATUS_ZOMBIE:
-                process.wait(GONE_TIMEOUT_S)
-        except psutil.NoSuchProcess:
-            continue
 
 
 def test_it_is_postgresql_18_in_utc_and_utf8(server: Postgres) -> None:
@@ -151,24 +142,53 @@ time.sleep(600)
 """
 
 
-def test_servers_die_with_their_owner_and_the_next_owner_finds_the_data(tmp_path: Path) -> None:
+@contextmanager
+def _killed_owner(folder: Path, *, freeze: bool) -> Iterator[list[psutil.Process]]:
+    """The processes of two servers whose owner was killed with -9, frozen at that moment or not."""
     with subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", OWNER, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as owner:
         assert owner.stdout is not None
-        pids = [int(word) for word in owner.stdout.readline().split()]
-        assert len(pids) == 2
-        everyone = [owner, *(psutil.Process(pid) for pid in pids)]
-        backends = [child.pid for child in everyone[1].children(recursive=True)]
-        owner.send_signal(signal.SIGKILL)
+        servers = [psutil.Process(int(word)) for word in owner.stdout.readline().split()]
+        family = [*servers, *servers[0].children(recursive=True)]
+        if freeze:
+            for server in servers:
+                server.suspend()
+        owner.kill()
         owner.wait()
-    postgres = start_postgres(tmp_path / "postgres")  # no waiting: it has to cope by itself
-    server = start_redis(tmp_path / "redis")
+        yield family
+
+
+def _is_gone(process: psutil.Process) -> bool:
+    """A zombie counts as gone: nobody may reap it where process 1 is not an init."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_servers_die_with_their_owner(tmp_path: Path) -> None:
+    with _killed_owner(tmp_path, freeze=False) as family:
+        deadline = time.monotonic() + GONE_TIMEOUT_S
+        while not all(_is_gone(one) for one in family) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert [one for one in family if not _is_gone(one)] == []
+
+
+def test_the_next_owner_waits_for_servers_that_take_long_to_die(tmp_path: Path) -> None:
+    with _killed_owner(tmp_path, freeze=True) as family:
+        thaw = threading.Timer(0.5, lambda: [one.resume() for one in family[:2]])
+        thaw.start()
+        postgres = start_postgres(tmp_path / "postgres")
+        assert _is_gone(family[0])
+        server = start_redis(tmp_path / "redis")
+        assert _is_gone(family[1])
+        thaw.join()
     try:
         with _connect(postgres) as connection:
             assert connection.execute("select 1").fetchone() == (1,)
-        assert redis.Redis.from_url(server.url).get("kept") == b"7"
-        _wait_gone([*pids, *backends])
+        with redis.Redis.from_url(server.url) as client:
+            assert client.get("kept") == b"7"
     finally:
         postgres.stop()
         server.stop()
