@@ -83,7 +83,7 @@ class Invoice(ClientOwned, Base):
             "due_on",
             postgresql_where="paid < total",
         ),
-        Index("ix_invoices_waiting", "issued_at", postgresql_where="file_id is null"),
+        Index("ix_invoices_waiting", "issued_at", postgresql_where=text("state = 'to_send'")),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     direction: Mapped[str]

@@ -508,7 +508,7 @@ def _create_tables() -> None:
         "invoices",
         ["issued_at"],
         unique=False,
-        postgresql_where="file_id is null",
+        postgresql_where=sa.text("state = 'to_send'"),
     )
     op.create_table(
         "ledger_lines",

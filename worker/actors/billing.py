@@ -1,0 +1,33 @@
+"""Actors of billing: automatic invoices, their files and mails, the proof of the ledger."""
+
+from uuid import UUID
+
+from billing import autoinvoicing, invoices, ledger_check
+from core.tenancy import current_scope
+from core.uow import unit_of_work
+from worker.broker import actor
+
+
+@actor("billing.invoice_client")
+def invoice_client(client_id: int) -> None:
+    """Invoice every boundary that has passed, each in a transaction of its own, in order."""
+    while True:
+        with unit_of_work() as session:
+            if autoinvoicing.invoice_next_period(session, client_id) is None:
+                return
+
+
+@actor("billing.finish_invoice")
+def finish_invoice(invoice_id: str) -> None:
+    """Store the invoice's file, then queue its mail."""
+    with unit_of_work() as session:
+        invoices.store_file(session, UUID(invoice_id))
+    with unit_of_work() as session:
+        invoices.mail_invoice(session, UUID(invoice_id))
+
+
+@actor("billing.check_ledger", max_retries=0)
+def check_ledger() -> None:
+    """Prove the books of the reseller in scope."""
+    with unit_of_work() as session:
+        ledger_check.check_ledger(session, current_scope().home_reseller_id)

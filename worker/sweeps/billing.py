@@ -1,0 +1,83 @@
+"""Clients whose invoice is due, invoices that wait for their file or mail, and the daily proof."""
+
+from datetime import timedelta
+
+from sqlalchemy import and_, exists, or_, select
+
+from billing.invoice_models import Invoice
+from billing.models import ClientBilling, LedgerCheck
+from core import jobs
+from core.clock import now
+from core.db import Session
+from tenants.models import Client, ClientCompany, Reseller
+from worker.sweeps import BATCH, sweep
+
+# the job that was sent with the row gets this long before it counts as lost
+GRACE = timedelta(seconds=30)
+CHECK_EVERY = timedelta(days=1)
+
+
+@sweep("billing.due", every_s=60)
+def find_due_clients(session: Session) -> int:
+    """Clients of which a boundary has passed; deleted ones are not invoiced by themselves."""
+    due = session.execute(
+        select(ClientBilling.client_id, ClientBilling.reseller_id)
+        .join(
+            Client,
+            and_(
+                Client.reseller_id == ClientBilling.reseller_id,
+                Client.id == ClientBilling.client_id,
+            ),
+        )
+        .where(
+            ClientBilling.autoinvoicing,
+            ClientBilling.next_invoice_at <= now(),
+            Client.status != "deleted",
+        )
+        .order_by(ClientBilling.next_invoice_at)
+        .limit(BATCH)
+    ).all()
+    for client_id, reseller_id in due:
+        jobs.enqueue(
+            session, "billing.invoice_client", reseller_id=reseller_id, client_id=client_id
+        )
+    return len(due)
+
+
+@sweep("billing.unfinished", every_s=60)
+def find_unfinished_invoices(session: Session) -> int:
+    """Issued invoices without a file, or not mailed although the client has an address."""
+    has_address = exists().where(
+        ClientCompany.reseller_id == Invoice.reseller_id,
+        ClientCompany.client_id == Invoice.client_id,
+        or_(ClientCompany.billing_email != "", ClientCompany.main_email != ""),
+    )
+    waiting = session.execute(
+        select(Invoice.id, Invoice.reseller_id)
+        .where(
+            Invoice.state == "to_send",
+            Invoice.issued_at <= now() - GRACE,
+            or_(Invoice.file_id.is_(None), has_address),
+        )
+        .order_by(Invoice.issued_at)
+        .limit(BATCH)
+    ).all()
+    for invoice_id, reseller_id in waiting:
+        jobs.enqueue(
+            session, "billing.finish_invoice", reseller_id=reseller_id, invoice_id=str(invoice_id)
+        )
+    return len(waiting)
+
+
+@sweep("billing.ledger_check", every_s=3600)
+def find_unproven_resellers(session: Session) -> int:
+    """Resellers whose ledger was not checked for a day."""
+    checked = exists().where(
+        LedgerCheck.reseller_id == Reseller.id, LedgerCheck.at > now() - CHECK_EVERY
+    )
+    ids = session.scalars(
+        select(Reseller.id).where(~checked).order_by(Reseller.id).limit(BATCH)
+    ).all()
+    for reseller_id in ids:
+        jobs.enqueue(session, "billing.check_ledger", reseller_id=reseller_id)
+    return len(ids)
