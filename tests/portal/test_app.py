@@ -223,7 +223,7 @@ class TestPageOrPartial:
 
     def test_htmx_gets_the_very_partial_that_the_page_includes(self, http):
         page, partial = (http.get("/gallery/clients", headers=h).text for h in ({}, HTMX))
-        assert partial.strip().startswith('<div id="table">')
+        assert partial.strip().startswith('<div id="table" class="list">')
         assert partial.strip() in page
 
     @pytest.mark.parametrize("header", ["HX-History-Restore-Request", "HX-Boosted"])

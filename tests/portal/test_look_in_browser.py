@@ -68,7 +68,7 @@ def open_page(browser, address):
 def open_dialog(page):
     page.get_by_role("link", name="New client").click()
     expect(page.locator("#dialog")).to_be_visible()
-    expect(page.get_by_label("Name", exact=True)).to_be_focused()
+    expect(page.get_by_role("textbox", name="Name", exact=True)).to_be_focused()
 
 
 def make_mistakes(page):
@@ -169,13 +169,15 @@ class TestDialog:
         page = open_page("clients")
         open_dialog(page)
         expect(page.locator("#extra")).not_to_be_visible()
-        page.get_by_label("Auto Payment", exact=True).check()
+        page.get_by_role("switch", name="Auto Payment").check()
         expect(page.locator("#extra")).to_be_visible()
 
     def test_without_scripts_the_link_leads_to_the_same_form(self, open_page):
         page = open_page("clients", java_script_enabled=False)
         page.get_by_role("link", name="New client").click()
-        expect(page.get_by_label("Name", exact=True)).to_have_value("Acme Telecom Ltd")
+        expect(page.get_by_role("textbox", name="Name", exact=True)).to_have_value(
+            "Acme Telecom Ltd"
+        )
 
 
 class TestConfirmation:
@@ -251,7 +253,7 @@ class TestList:
         page.go_back()
         expect(page.get_by_role("heading", name="Clients", exact=False).first).to_be_visible()
         expect(page.locator("table.ledger")).to_have_count(1)
-        assert page.evaluate("JSON.stringify(sessionStorage)") == "{}"
+        assert "<" not in page.evaluate("JSON.stringify(sessionStorage)")
 
 
 class TestPageItself:
