@@ -22,6 +22,8 @@ from payments.state import AttemptState, RefillNews, RefillState
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _KEY_LENGTH = 20
+# Nobody has typed in a card number sooner, and the browser's return asks by itself.
+_FIRST_PAGE_LOOK = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ def begin_attempt(
         original_network_transaction_id=card.network_transaction_ref or "",
     )
     refills.move(refill, RefillNews.BEGUN)
-    refill.next_look_at = patience.orphaned_at(at + patience.lease)
+    # should this worker die, a look-up begins when its lease is over
+    refill.next_look_at = at + patience.lease
     attempt = ChargeAttempt(
         key=request.key,
         reseller_id=refill.reseller_id,
@@ -123,7 +126,7 @@ def begin_hosted_attempt(
         session.add(attempt)
     attempt.last_sent_at = at
     attempt.lease_until = at + patience.page
-    refill.next_look_at = patience.orphaned_at(attempt.lease_until)
+    refill.next_look_at = patience.next_look(_FIRST_PAGE_LOOK, at)
     session.flush()
     return attempt
 

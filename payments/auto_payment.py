@@ -5,11 +5,15 @@ from decimal import Decimal
 
 from sqlalchemy import select
 
+from billing import ledger
 from core.db import Session
 from core.errors import InvalidInputError, NotFoundError
+from core.ids import new_id
 from core.money import minor_amount
-from payments.models import ClientAutoPayment
-from tenants import audit
+from payments import dues, refills
+from payments.dues import Due
+from payments.models import ClientAutoPayment, Refill
+from tenants import audit, clients
 from tenants.models import Client
 
 EXTRA_LIMIT = Decimal(10) ** 9
@@ -63,6 +67,64 @@ def get_auto_payment(session: Session, client_id: int) -> AutoPayment:
     if row is None:
         return AutoPayment()
     return AutoPayment(row.enabled, row.extra_amount, row.day_cap, row.month_cap)
+
+
+def preview(session: Session, client_id: int) -> Due:
+    """What would be charged now and why, or why not; changes nothing."""
+    client = clients.get_client(session, client_id)
+    balance = ledger.get_balance(session, client_id)
+    return dues.compute_due(session, client, balance, find_row(session, client_id))
+
+
+def request_due(session: Session, client_id: int) -> Refill | None:
+    """Ask for the charge that is due now, if any; the refill keeps the figures it came from.
+
+    Computed under the client's balance lock, so two workers ask for it once; the database refuses
+    a second open automatic refill whatever the code does.
+    """
+    client = clients.get_client(session, client_id)
+    balance = ledger.lock_balance(session, client_id)
+    row = find_row(session, client_id)
+    if row is None:
+        return None
+    due = dues.compute_due(session, client, balance, lock_row(session, client_id))
+    if due.saved_card_id is None or not due.is_due:
+        return None
+    return refills.request_refill(
+        session,
+        refill_id=new_id(),
+        client_id=client_id,
+        amount=due.amount,
+        saved_card_id=due.saved_card_id,
+        source="auto",
+        figures={"why": due.why.name.lower(), **due.figures},
+    )
+
+
+def resume(session: Session, client_id: int) -> None:
+    """Staff end a suspension, or the wait for the next try; raises NotFoundError."""
+    client = clients.get_client(session, client_id)
+    row = lock_row(session, client_id)
+    before = {"auto_payment_suspended": row.suspended_at is not None}
+    forget_declines(row)
+    session.flush()
+    audit.record(
+        session,
+        reseller_id=client.reseller_id,
+        client_id=client.id,
+        action="resume",
+        object_type="client",
+        object_id=client.id,
+        object_label=client.name,
+        changes=audit.differences(before, {"auto_payment_suspended": False}),
+    )
+
+
+def card_changed(session: Session, client_id: int) -> None:
+    """Another card is the default now: declines of the old one count no more."""
+    if find_row(session, client_id) is not None:
+        forget_declines(lock_row(session, client_id))
+        session.flush()
 
 
 def find_row(session: Session, client_id: int) -> ClientAutoPayment | None:

@@ -1,6 +1,7 @@
 """A reseller's merchant accounts at gateways. Credentials go in and never come out again."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -25,6 +26,8 @@ _BEFORE = "signature_key_before"
 _SHOWN = 4
 _CONNECT_TIMEOUT_S = 3.05
 
+# What the flows around an outside call are given: how to open a transaction, and the adapter.
+UnitOfWork = Callable[[], AbstractContextManager[Session]]
 OpenGateway = Callable[[GatewayAccount], Gateway]
 
 

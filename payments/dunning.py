@@ -1,0 +1,107 @@
+"""What an automatic charge's outcome means for the next one: retries and suspension.
+
+Retries come after 1 h, 1 d and 3 d; three declines in a row suspend the client (`domain.md` 8).
+A card that can never work again suspends at once: card networks forbid to try it again.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from core.clock import now
+from core.db import Session
+from payments import auto_payment, notices
+from payments.models import Refill
+from payments.state import RefillState
+
+DECLINES_TO_SUSPEND = 3
+RETRY_AFTER = (timedelta(hours=1), timedelta(days=1), timedelta(days=3))
+# A card that gave a part only has no more at the moment.
+_AFTER_PARTIAL = timedelta(days=1)
+
+
+def record_success(session: Session, refill: Refill) -> None:
+    """Forget earlier declines, mail the client, tell the staff."""
+    row = auto_payment.lock_row(session, refill.client_id)
+    auto_payment.forget_declines(row)
+    if refill.credited < refill.amount:
+        row.next_try_at = now() + _AFTER_PARTIAL
+    session.flush()
+    notices.mail_auto_success(session, refill)
+    notices.tell_staff(
+        session,
+        refill,
+        level="info",
+        code="auto_payment_succeeded",
+        text=f"Auto payment of {refill.credited.normalize():f} {refill.currency} succeeded.",
+    )
+
+
+def record_decline(session: Session, refill: Refill, *, is_hard: bool) -> None:
+    """Count it, plan the next try or suspend, mail the client, tell the staff."""
+    row = auto_payment.lock_row(session, refill.client_id)
+    row.declines_in_row += 1
+    if is_hard or row.declines_in_row >= DECLINES_TO_SUSPEND:
+        row.suspended_at = now()
+        row.suspended_reason = refill.reason or "The card was declined."
+        row.next_try_at = None
+        session.flush()
+        notices.mail_auto_suspension(session, refill)
+        notices.tell_staff(
+            session,
+            refill,
+            level="error",
+            code="auto_payment_suspended",
+            text=f"Auto payment is suspended after {row.declines_in_row} declines:"
+            f" {row.suspended_reason}",
+        )
+        return
+    next_try_at = _plan(session, refill)
+    row.next_try_at = next_try_at
+    session.flush()
+    notices.mail_auto_decline(session, refill, next_try_at)
+    notices.tell_staff(
+        session,
+        refill,
+        level="warning",
+        code="auto_payment_declined",
+        text=f"Auto payment was declined: {refill.reason}",
+    )
+
+
+def record_failure(session: Session, refill: Refill) -> None:
+    """The gateway could not be asked or refused to work: no decline, but wait before the next."""
+    row = auto_payment.lock_row(session, refill.client_id)
+    row.next_try_at = _plan(session, refill)
+    session.flush()
+    notices.tell_staff(
+        session,
+        refill,
+        level="warning",
+        code="auto_payment_failed",
+        text=f"Auto payment did not take place: {refill.reason}",
+    )
+
+
+def _plan(session: Session, refill: Refill) -> datetime:
+    """When to try again: the wait grows with each try in a row that brought nothing."""
+    last_good = (
+        select(func.max(Refill.created_at))
+        .where(
+            Refill.client_id == refill.client_id,
+            Refill.source == "auto",
+            Refill.state == RefillState.SUCCEEDED.value,
+        )
+        .scalar_subquery()
+    )
+    in_vain = session.scalar(
+        select(func.count())
+        .select_from(Refill)
+        .where(
+            Refill.client_id == refill.client_id,
+            Refill.source == "auto",
+            Refill.state.in_([RefillState.DECLINED.value, RefillState.FAILED.value]),
+            Refill.created_at > func.coalesce(last_good, func.to_timestamp(0)),
+        )
+    )
+    return now() + RETRY_AFTER[min(max(in_vain or 1, 1), len(RETRY_AFTER)) - 1]

@@ -1,0 +1,132 @@
+"""Paying once on the gateway's own page: the attempt is written down before the page exists.
+
+The browser's return proves nothing; the outcome is learnt by a look-up or a webhook.
+"""
+
+from contextlib import closing
+from dataclasses import asdict
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import select
+
+from core import jobs
+from core.db import Session
+from core.errors import ConflictError, TemporaryError
+from payments import attempts, refills
+from payments.errors import GatewayRefusedError
+from payments.gateway_accounts import OpenGateway, UnitOfWork
+from payments.gateways.base import (
+    Gateway,
+    HostedPage,
+    HostedPaymentRequest,
+    Reply,
+    ReplyStatus,
+)
+from payments.models import GatewayCustomer
+from payments.patience import DEFAULT_PATIENCE, Patience
+from payments.refills import Source
+from payments.state import AttemptState
+from tenants import resellers
+
+
+def begin_hosted_refill(
+    unit_of_work: UnitOfWork,
+    open_gateway: OpenGateway,
+    *,
+    refill_id: UUID,
+    client_id: int,
+    amount: Decimal,
+    return_url: str,
+    cancel_url: str,
+    source: Source = "panel",
+    offer_to_save: bool = False,
+    patience: Patience = DEFAULT_PATIENCE,
+) -> HostedPage:
+    """Where to send the browser for it to pay `amount`; amount, currency and key are fixed here.
+
+    The same id again gives a page of the same attempt. Raises InvalidInputError, NoGatewayError,
+    ConflictError for a refill that has its outcome, TemporaryError for a silent gateway.
+    """
+    with unit_of_work() as session:
+        gateway, request = _begin(
+            session,
+            open_gateway,
+            refill_id=refill_id,
+            client_id=client_id,
+            amount=amount,
+            return_url=return_url,
+            cancel_url=cancel_url,
+            source=source,
+            offer_to_save=offer_to_save,
+            patience=patience,
+        )
+    with closing(gateway):
+        return page_of(gateway.hosted_payment_page(request))
+
+
+def look_after_return(session: Session, refill_id: UUID) -> None:
+    """The browser came back: ask the gateway now, not when the next look is due."""
+    attempt = attempts.find_latest(session, refill_id)
+    if attempt is not None:
+        jobs.enqueue(
+            session,
+            "payments.look_up",
+            reseller_id=attempt.reseller_id,
+            attempt_key=attempt.key,
+        )
+
+
+def page_of(reply: Reply[HostedPage]) -> HostedPage:
+    """The page, or the error that says why there is none."""
+    if reply.value is not None:
+        return reply.value
+    if reply.status is ReplyStatus.UNREACHABLE:
+        raise TemporaryError("The payment gateway does not answer. Try again in a minute.")
+    raise GatewayRefusedError("The payment gateway refused to open its page.")
+
+
+def _begin(
+    session: Session,
+    open_gateway: OpenGateway,
+    *,
+    refill_id: UUID,
+    client_id: int,
+    amount: Decimal,
+    return_url: str,
+    cancel_url: str,
+    source: Source,
+    offer_to_save: bool,
+    patience: Patience,
+) -> tuple[Gateway, HostedPaymentRequest]:
+    _, account = refills.request_hosted_refill(
+        session, refill_id=refill_id, client_id=client_id, amount=amount, source=source
+    )
+    refill = refills.lock_refill(session, refill_id)
+    customer_ref = session.scalar(
+        select(GatewayCustomer.customer_ref).where(
+            GatewayCustomer.client_id == client_id,
+            GatewayCustomer.gateway_account_id == account.id,
+        )
+    )
+    reseller = resellers.get_reseller(session, refill.reseller_id)
+    request = HostedPaymentRequest(
+        key=attempts.attempt_key(refill.id, 1),
+        amount=refill.amount,
+        currency=refill.currency,
+        return_url=return_url,
+        cancel_url=cancel_url,
+        description=f"Account refill of client {client_id}",
+        merchant_name=reseller.company_name or reseller.name,
+        customer_profile_ref=customer_ref or "",
+        offer_to_save=offer_to_save and customer_ref is not None,
+    )
+    attempt = attempts.begin_hosted_attempt(
+        session,
+        refill,
+        page_request={**asdict(request), "amount": str(request.amount)},
+        patience=patience,
+    )
+    if attempt.state != AttemptState.SENDING:
+        raise ConflictError("This payment was already made or given up. Start a new one.")
+    return open_gateway(account), request

@@ -1,0 +1,242 @@
+"""Asking a gateway what became of an attempt whose outcome we do not know (`payments.md` 2.2).
+
+First the gateway's lists are read. Only what is in none of them may be sent again: the identical
+request, within six hours, when the last sender's lease is over. Later its absence is final.
+"""
+
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from core.clock import now
+from core.db import Session
+from core.ids import new_token
+from payments import attempts, charging, gateway_accounts, notices, outcomes
+from payments.attempts import Lease
+from payments.gateway_accounts import OpenGateway, UnitOfWork
+from payments.gateways.base import (
+    ChargeAnswer,
+    ChargeRequest,
+    Gateway,
+    GatewayTransaction,
+    LookupResult,
+    Outcome,
+    TransactionStatus,
+)
+from payments.models import ChargeAttempt, Refill
+from payments.outcomes import Recorded
+from payments.patience import DEFAULT_PATIENCE, Patience
+from payments.state import FINAL_ATTEMPT_STATES, AttemptState, News
+
+_LONG_UNKNOWN = timedelta(hours=1)
+
+
+class _Seen(StrEnum):
+    """What a look found."""
+
+    TRANSACTION = "transaction"
+    NOTHING = "nothing"
+    # The lists could not be read: this proves nothing.
+    UNREADABLE = "unreadable"
+    # The gateway and we do not agree: a person must look.
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One look at one attempt: what to ask, and by which right."""
+
+    lease: Lease
+    state: AttemptState
+    gateway: Gateway
+    gateway_ref: str
+    since: datetime
+    customer_ref: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    seen: _Seen
+    answer: ChargeAnswer | None = None
+    text: str = ""
+
+
+def look_up_attempt(
+    unit_of_work: UnitOfWork,
+    open_gateway: OpenGateway,
+    key: str,
+    *,
+    patience: Patience = DEFAULT_PATIENCE,
+) -> Recorded | None:
+    """Ask about one attempt and record what is found; None when there is nothing to ask now.
+
+    Safe to call at any time: it does nothing for an attempt that is final, being sent, or being
+    looked up by somebody else.
+    """
+    with unit_of_work() as session:
+        look = _begin(session, open_gateway, key, patience)
+    if look is None:
+        return None
+    with closing(look.gateway):
+        found = _ask(unit_of_work, look)
+        with unit_of_work() as session:
+            recorded, again = _record(session, look, found, patience)
+        if again is None:
+            return recorded
+        return charging.send(unit_of_work, look.gateway, look.lease, again, patience=patience)
+
+
+def is_conclusive(
+    refill: Refill, attempt: ChargeAttempt, outcome: Outcome, at: datetime, patience: Patience
+) -> bool:
+    """Whether what the gateway says now can be the last word on the attempt.
+
+    On a hosted page the client may be declined and try another card: until nobody can pay there any
+    more, only money counts.
+    """
+    if outcome in (Outcome.APPROVED, Outcome.PENDING):
+        return True
+    if outcome is not Outcome.DECLINED:
+        return False
+    return refill.method != "hosted_page" or _is_orphaned(refill, attempt, at, patience)
+
+
+def _begin(
+    session: Session, open_gateway: OpenGateway, key: str, patience: Patience
+) -> _Look | None:
+    refill, attempt = attempts.lock_attempt(session, key)
+    at = now()
+    if attempt.state in FINAL_ATTEMPT_STATES or attempt.first_sent_at is None:
+        return None
+    if _is_being_sent(refill, attempt, at):
+        return None
+    if attempt.state == AttemptState.SENDING and _is_orphaned(refill, attempt, at, patience):
+        outcomes.record_silence(session, key, News.LEASE_OVER, patience=patience)
+    attempt.looks += 1
+    owner = new_token()
+    if attempt.state == AttemptState.UNKNOWN:
+        attempt.lease_owner = owner
+        attempt.lease_until = at + patience.lease
+        # should this look die, the sweep looks again when its lease is over
+        refill.next_look_at = attempt.lease_until
+    else:
+        wait = patience.next_look(attempt.looks, at)
+        refill.next_look_at = at + patience.held_look if refill.state == "held" else wait
+    session.flush()
+    account = gateway_accounts.get_account(session, attempt.gateway_account_id)
+    return _Look(
+        lease=Lease(key, owner, attempt.lease_until or at),
+        state=AttemptState(attempt.state),
+        gateway=open_gateway(account),
+        gateway_ref=attempt.gateway_ref or "",
+        since=attempt.first_sent_at,
+        customer_ref=str(attempt.request.get("customer_profile_ref", "")),
+        amount=refill.amount,
+    )
+
+
+def _is_being_sent(refill: Refill, attempt: ChargeAttempt, at: datetime) -> bool:
+    """Whether somebody else is at it. The page of a hosted payment may be looked at while open."""
+    is_page = attempt.state == AttemptState.SENDING and refill.method == "hosted_page"
+    return not is_page and attempt.lease_until is not None and attempt.lease_until > at
+
+
+def _is_orphaned(refill: Refill, attempt: ChargeAttempt, at: datetime, patience: Patience) -> bool:
+    """Whether whatever was sent last, or paid on a page opened last, can no longer arrive."""
+    last_sent_at = attempt.last_sent_at or attempt.created_at
+    valid_for = patience.page if refill.method == "hosted_page" else patience.lease
+    return at >= patience.orphaned_at(last_sent_at + valid_for)
+
+
+def _ask(unit_of_work: UnitOfWork, look: _Look) -> _Found:
+    transaction: GatewayTransaction | None
+    if look.state is AttemptState.HELD and look.gateway_ref:
+        reply = look.gateway.fetch(look.gateway_ref)
+        if not reply.ok or reply.value is None:
+            return _Found(_Seen.UNREADABLE, text=reply.text)
+        transaction = reply.value
+    else:
+        lookup = look.gateway.find(
+            key=look.lease.key, since=look.since, customer_ref=look.customer_ref
+        )
+        if lookup.result is LookupResult.CANNOT_TELL:
+            return _Found(_Seen.UNREADABLE, text=lookup.text)
+        if lookup.result is LookupResult.NOT_FOUND:
+            return _Found(_Seen.NOTHING)
+        transaction = lookup.deciding
+        if transaction is None:
+            return _Found(_Seen.UNCLEAR, text="Several transactions with one key took money.")
+    if transaction.requested_amount != look.amount:
+        return _Found(_Seen.UNCLEAR, text="The gateway has another amount under this key.")
+    if transaction.status is TransactionStatus.AWAITING_RELEASE:
+        # a lost answer left the approved part reserved; releasing it is harmless to repeat
+        answer = look.gateway.release(transaction, before_send=lambda: _is_open(unit_of_work, look))
+    else:
+        answer = transaction.to_answer()
+    if answer.outcome is Outcome.UNKNOWN:
+        return _Found(_Seen.UNCLEAR, text=f"The gateway says: {transaction.status}.")
+    return _Found(_Seen.TRANSACTION, answer)
+
+
+def _is_open(unit_of_work: UnitOfWork, look: _Look) -> bool:
+    with unit_of_work() as session:
+        return attempts.get_attempt(session, look.lease.key).state not in FINAL_ATTEMPT_STATES
+
+
+def _record(
+    session: Session, look: _Look, found: _Found, patience: Patience
+) -> tuple[Recorded, ChargeRequest | None]:
+    """Write down what was found; with it, the request that may be sent again."""
+    key = look.lease.key
+    refill, attempt = attempts.lock_attempt(session, key)
+    at = now()
+    if attempt.state in FINAL_ATTEMPT_STATES:
+        return Recorded.SAME, None
+    if found.answer is not None and is_conclusive(
+        refill, attempt, found.answer.outcome, at, patience
+    ):
+        return outcomes.record_outcome(session, key, found.answer, patience=patience), None
+    if found.seen is _Seen.UNCLEAR:
+        notices.alarm(session, refill, attempt, found.text)
+    if attempt.state != AttemptState.UNKNOWN or attempt.lease_owner != look.lease.owner:
+        return Recorded.SAME, None
+    if found.seen is _Seen.NOTHING:
+        return _record_absence(session, refill, attempt, at, patience)
+    return _wait(session, refill, attempt, patience), None
+
+
+def _record_absence(
+    session: Session, refill: Refill, attempt: ChargeAttempt, at: datetime, patience: Patience
+) -> tuple[Recorded, ChargeRequest | None]:
+    first, last = attempt.first_sent_at or at, attempt.last_sent_at or at
+    is_card = refill.method == "saved_card"
+    if is_card and at < first + patience.resend_within:
+        if at < last + patience.lease:
+            # whoever sent it last may still be sending
+            return _wait(session, refill, attempt, patience), None
+        attempt.last_sent_at = at
+        attempt.lease_until = at + patience.lease
+        refill.next_look_at = attempt.lease_until
+        session.flush()
+        return Recorded.SAME, ChargeRequest.from_json(attempt.request)
+    if not _is_orphaned(refill, attempt, at, patience):
+        return _wait(session, refill, attempt, patience), None
+    return outcomes.record_silence(session, attempt.key, News.ABSENT, patience=patience), None
+
+
+def _wait(session: Session, refill: Refill, attempt: ChargeAttempt, patience: Patience) -> Recorded:
+    """Give the lease back and look again later; after an hour the staff are told."""
+    if now() - attempt.created_at > _LONG_UNKNOWN:
+        notices.tell_staff(
+            session,
+            refill,
+            level="error",
+            code="payment_long_unknown",
+            text="The outcome of a payment is unknown for more than an hour; it is asked for again"
+            " and again.",
+        )
+    silence = ChargeAnswer(outcome=Outcome.UNKNOWN, text="not known yet")
+    return outcomes.record_outcome(session, attempt.key, silence, patience=patience)
