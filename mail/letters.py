@@ -23,6 +23,8 @@ from core.zones import get_zone
 _ROOT = Path(__file__).resolve().parent.parent
 FALLBACK_LOCALE = "en"
 
+_INSTANT = ((dates.format_date, "long"), (dates.format_time, "short"))
+
 Plain = str | int | bool | Decimal | date | datetime | UUID | None
 
 
@@ -80,7 +82,8 @@ def _environment(locale: str) -> Environment:
 
     def instant(value: datetime, zone: str) -> str:
         local = value.astimezone(get_zone(zone))
-        return f"{dates.format_datetime(local, 'd MMMM y, HH:mm', locale=locale)} ({zone})"
+        on, at = (make(local, style, locale=locale) for make, style in _INSTANT)
+        return f"{on}, {at} ({zone})"
 
     environment.filters.update(money=money, day=day, instant=instant)
     return environment
