@@ -8,6 +8,7 @@ from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
 
 from portal.viewer import Area, Viewer
+from tenants.permissions import Permission, PlatformPermission
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,29 +49,35 @@ OFFICE = (
     Section(None, (Entry(_l("Dashboard"), "office_home.index", "home"),)),
     Section(
         _l("Customers"),
-        (
-            Entry(_l("Clients"), "office_clients.index", "users", "clients:read"),
-            Entry(_l("Transactions"), "office_transactions.index", "cash", "transactions:read"),
-            Entry(_l("Invoices"), "office_invoices.index", "file-invoice", "invoices:read"),
-            Entry(_l("Refills"), "office_refills.index", "credit-card", "refills:read"),
-        ),
+        (Entry(_l("Clients"), "office_clients.index", "users", Permission.CLIENTS_READ),),
     ),
     Section(
-        _l("Set-up"),
+        _l("Money"),
         (
-            Entry(_l("Payment terms"), "office_terms.index", "calendar-event", "terms:read"),
-            Entry(_l("Tax profiles"), "office_taxes.index", "percentage", "taxes:read"),
-            Entry(_l("Payment gateways"), "office_gateways.index", "wallet", "gateways:read"),
-            Entry(_l("Users"), "office_users.index", "user-cog", "users:read"),
-            Entry(_l("Settings"), "office_settings.index", "settings", "settings:read"),
+            Entry(
+                _l("Transactions"),
+                "office_transactions.index",
+                "arrows-exchange",
+                Permission.TRANSACTIONS_READ,
+            ),
+            Entry(
+                _l("Invoices"), "office_invoices.index", "file-invoice", Permission.INVOICES_READ
+            ),
+            Entry(_l("Refills"), "office_refills.index", "credit-card", Permission.PAYMENTS_READ),
+            Entry(
+                _l("Payment gateways"),
+                "office_gateways.index",
+                "wallet",
+                Permission.PAYMENTS_READ,
+            ),
         ),
     ),
     Section(
         _l("Records"),
         (
-            Entry(_l("Mail queue"), "office_mail.index", "mail", "mail:read"),
-            Entry(_l("Events log"), "office_events.index", "bell", "events:read"),
-            Entry(_l("Audit log"), "office_audit.index", "history", "audit:read"),
+            Entry(_l("Mail queue"), "office_mail.index", "mail", Permission.MAIL_READ),
+            Entry(_l("Events log"), "office_events.index", "bell", Permission.EVENTS_READ),
+            Entry(_l("Audit log"), "office_audit.index", "history", Permission.AUDIT_READ),
         ),
     ),
 )
@@ -79,17 +86,21 @@ PLATFORM = (
         None,
         (
             Entry(_l("Overview"), "platform_home.index", "home"),
-            Entry(_l("Resellers"), "platform_resellers.index", "building", "resellers:read"),
-            Entry(_l("Admins"), "platform_admins.index", "user-shield", "admins:read"),
-        ),
-    ),
-    Section(
-        _l("Proof"),
-        (
-            Entry(_l("Ledger check"), "platform_ledger.index", "scale", "ledger:read"),
-            Entry(_l("Jobs"), "platform_jobs.index", "activity", "jobs:read"),
-            Entry(_l("Events log"), "platform_events.index", "bell", "events:read"),
-            Entry(_l("Audit log"), "platform_audit.index", "history", "audit:read"),
+            Entry(
+                _l("Resellers"),
+                "platform_resellers.index",
+                "building",
+                PlatformPermission.TENANTS_READ,
+            ),
+            Entry(
+                _l("Ledger check"),
+                "platform_ledger.index",
+                "scale",
+                PlatformPermission.TENANTS_READ,
+            ),
+            Entry(
+                _l("Events log"), "platform_events.index", "bell", PlatformPermission.TENANTS_READ
+            ),
         ),
     ),
 )
