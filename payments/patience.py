@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from core.config import Settings
+
 # A job with a longer delay than this is left to the sweep, which runs each minute.
 SWEEP_EVERY = timedelta(minutes=1)
 
@@ -53,3 +55,11 @@ class Patience:
 
 
 DEFAULT_PATIENCE = Patience()
+
+
+def patience_of(settings: Settings) -> Patience:
+    """The waiting times that the operator has set."""
+    return Patience(
+        lease=timedelta(seconds=settings.charge_lease_s),
+        grace=timedelta(seconds=settings.charge_grace_s),
+    )

@@ -1,0 +1,51 @@
+"""Actors of payments. The rows say what is open and the sweeps read them, so charges never retry."""
+
+from functools import partial
+from uuid import UUID
+
+from core.uow import unit_of_work
+from payments import auto_payment, charging, events, lookups, saved_cards
+from payments.gateway_accounts import OpenGateway, open_gateway
+from payments.patience import patience_of
+from worker.broker import actor
+from worker.context import settings
+
+
+@actor("payments.charge_refill", max_retries=0)
+def charge_refill(refill_id: str) -> None:
+    """Charge the card of a refill that is still only requested."""
+    charging.charge_refill(
+        unit_of_work, _open_gateway(), UUID(refill_id), patience=patience_of(settings())
+    )
+
+
+@actor("payments.look_up", max_retries=0)
+def look_up(attempt_key: str) -> None:
+    """Ask the gateway what became of an attempt."""
+    lookups.look_up_attempt(
+        unit_of_work, _open_gateway(), attempt_key, patience=patience_of(settings())
+    )
+
+
+@actor("payments.handle_event", max_retries=0)
+def handle_event(event_id: int) -> None:
+    """Act on a stored webhook."""
+    events.handle_event(unit_of_work, _open_gateway(), event_id, patience=patience_of(settings()))
+
+
+@actor("payments.auto_charge", max_retries=0)
+def auto_charge(client_id: int) -> None:
+    """Ask for the automatic charge of a client, if one is due."""
+    with unit_of_work() as session:
+        auto_payment.request_due(session, client_id)
+
+
+# no row says that a list is stale, so here the queue tries again
+@actor("payments.sync_cards", max_retries=3)
+def sync_cards(client_id: int) -> None:
+    """Make our list of a client's cards equal to the gateway's."""
+    saved_cards.sync_cards(unit_of_work, _open_gateway(), client_id)
+
+
+def _open_gateway() -> OpenGateway:
+    return partial(open_gateway, settings=settings())

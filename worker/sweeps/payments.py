@@ -1,0 +1,142 @@
+"""Money that waits: refills nobody is at, events not handled, automatic charges that are due."""
+
+from datetime import timedelta
+
+from sqlalchemy import Numeric, and_, cast, exists, func, or_, select
+
+from billing.invoice_models import Invoice
+from billing.models import ClientBalance
+from core import jobs
+from core.clock import now
+from core.db import Session
+from payments import refills
+from payments.models import (
+    ChargeAttempt,
+    ClientAutoPayment,
+    GatewayAccount,
+    GatewayEvent,
+    Refill,
+    SavedCard,
+)
+from payments.state import RefillState
+from tenants.models import Client
+from worker.sweeps import BATCH, sweep
+
+# the job that was sent with the row gets this long before it counts as lost
+GRACE = timedelta(seconds=20)
+# what a gateway could not be asked about for so long is told by the look-ups alone
+EVENT_LIFE = timedelta(days=7)
+_MICROS = 1_000_000
+
+
+@sweep("payments.refills", every_s=30)
+def find_waiting_refills(session: Session) -> int:
+    """Ask for the charge or the look-up of every refill whose time has come."""
+    waiting = session.execute(
+        select(Refill.id, Refill.reseller_id, Refill.state, ChargeAttempt.key)
+        .join(
+            ChargeAttempt,
+            and_(
+                ChargeAttempt.refill_id == Refill.id,
+                ChargeAttempt.reseller_id == Refill.reseller_id,
+                ChargeAttempt.state.in_(["sending", "unknown", "held"]),
+            ),
+            isouter=True,
+        )
+        .where(Refill.state.in_(refills.OPEN_STATES), Refill.next_look_at <= now())
+        .order_by(Refill.next_look_at)
+        .limit(BATCH)
+    ).all()
+    for refill_id, reseller_id, state, key in waiting:
+        # a job too many does no harm: the row's lock and state decide
+        if state == RefillState.REQUESTED:
+            jobs.enqueue(
+                session,
+                "payments.charge_refill",
+                reseller_id=reseller_id,
+                refill_id=str(refill_id),
+            )
+        elif key:
+            jobs.enqueue(session, "payments.look_up", reseller_id=reseller_id, attempt_key=key)
+    return len(waiting)
+
+
+@sweep("payments.events", every_s=30)
+def find_unhandled_events(session: Session) -> int:
+    """Ask again for the handling of webhooks whose job was lost or whose gateway was silent."""
+    at = now()
+    waiting = session.execute(
+        select(GatewayEvent.id, GatewayEvent.reseller_id)
+        .where(
+            GatewayEvent.handled_at.is_(None),
+            GatewayEvent.received_at <= at - GRACE,
+            GatewayEvent.received_at > at - EVENT_LIFE,
+        )
+        .order_by(GatewayEvent.received_at)
+        .limit(BATCH)
+    ).all()
+    for event_id, reseller_id in waiting:
+        jobs.enqueue(session, "payments.handle_event", reseller_id=reseller_id, event_id=event_id)
+    return len(waiting)
+
+
+@sweep("payments.auto_charges", every_s=60)
+def find_due_clients(session: Session) -> int:
+    """Ask for the automatic charge of clients that may be due; the domain decides for each.
+
+    In random order, so that clients who are found in vain each time keep nobody else waiting.
+    """
+    auto, balance = ClientAutoPayment, ClientBalance
+    lacking = cast(auto.extra_amount * _MICROS, Numeric) - balance.available_micros
+    invoice_due = exists().where(
+        Invoice.client_id == auto.client_id,
+        Invoice.reseller_id == auto.reseller_id,
+        Invoice.direction == "outgoing",
+        Invoice.issued_at.is_not(None),
+        Invoice.paid < Invoice.total,
+        # a day more than UTC's: somewhere it is tomorrow already
+        Invoice.due_on <= (now() + timedelta(days=1)).date(),
+    )
+    has_card = exists().where(
+        SavedCard.client_id == auto.client_id,
+        SavedCard.reseller_id == auto.reseller_id,
+        SavedCard.state == "active",
+        SavedCard.is_default,
+        GatewayAccount.id == SavedCard.gateway_account_id,
+        GatewayAccount.enabled,
+    )
+    under_way = exists().where(
+        Refill.client_id == auto.client_id,
+        Refill.reseller_id == auto.reseller_id,
+        Refill.source == "auto",
+        Refill.state.in_(refills.OPEN_STATES),
+    )
+    due = session.execute(
+        select(auto.client_id, auto.reseller_id)
+        .join(Client, and_(Client.id == auto.client_id, Client.reseller_id == auto.reseller_id))
+        .join(
+            balance,
+            and_(balance.client_id == auto.client_id, balance.reseller_id == auto.reseller_id),
+        )
+        .where(
+            auto.enabled,
+            auto.suspended_at.is_(None),
+            or_(auto.next_try_at.is_(None), auto.next_try_at <= now()),
+            Client.status == "active",
+            or_(
+                and_(
+                    ~balance.postpaid,
+                    balance.available_micros <= 0,
+                    lacking >= refills.MIN_AMOUNT * _MICROS,
+                ),
+                and_(balance.postpaid, invoice_due),
+            ),
+            has_card,
+            ~under_way,
+        )
+        .order_by(func.random())
+        .limit(BATCH)
+    ).all()
+    for client_id, reseller_id in due:
+        jobs.enqueue(session, "payments.auto_charge", reseller_id=reseller_id, client_id=client_id)
+    return len(due)
