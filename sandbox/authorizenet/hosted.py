@@ -1,7 +1,8 @@
 """The hosted pages: adding a card (Accept Customer) and paying once (Accept Hosted)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from sqlite3 import Row
@@ -53,49 +54,37 @@ def open_page(store: Store, kind: str, form: Form) -> Response:
 
 def submit_card(store: Store, form: Form) -> Response:
     """Save a card and send the browser back."""
-    visit = _visit(store, CARD_PAGE, form)
-    if visit is None:
-        return _expired()
-    if visit.is_used:
-        return redirect(visit.details["return_url"])
-    card, problems = _read_card(store, visit, form)
-    if card is None:
-        return _form(visit, form, problems, status=422)
-    try:
-        with store.transaction():
-            _save(store, visit, card)
-            store.run("UPDATE page_tokens SET is_used = 1 WHERE token = ?", visit.token)
-    except ApiError as error:
-        return _form(visit, form, {}, alert=error.text, status=422)
-    return redirect(visit.details["return_url"])
+    return _submit(store, CARD_PAGE, form, _save)
 
 
 def submit_payment(store: Store, form: Form) -> Response:
     """Charge a card and send the browser back; a decline leaves it on the page."""
-    visit = _visit(store, PAYMENT_PAGE, form)
-    if visit is None:
-        return _expired()
-    if visit.is_used:
+    return _submit(store, PAYMENT_PAGE, form, _pay)
+
+
+def _submit(
+    store: Store, kind: str, form: Form, act: Callable[[Store, Visit, Card, Form], str]
+) -> Response:
+    """Do it once per token: of two clicks at once the second waits, and finds the token used."""
+    with store.transaction():
+        visit = _visit(store, kind, form)
+        if visit is None:
+            return _expired()
+        if visit.is_used:
+            return redirect(visit.details["return_url"])
+        card, problems = _read_card(store, visit, form)
+        if card is None:
+            return _form(visit, form, problems, status=422)
+        try:
+            alert = act(store, visit, card, form)
+        except ApiError as error:
+            alert = error.text
+        except Refusal as refusal:
+            alert = REASONS[refusal.reason_code]
+        if alert:
+            return _form(visit, form, {}, alert=alert, status=422)
+        store.run("UPDATE page_tokens SET is_used = 1 WHERE token = ?", visit.token)
         return redirect(visit.details["return_url"])
-    card, problems = _read_card(store, visit, form)
-    if card is None:
-        return _form(visit, form, problems, status=422)
-    try:
-        with store.transaction():
-            # Two clicks at once: the second one waits here, and then finds the token used.
-            again = _visit(store, PAYMENT_PAGE, form)
-            if again is None or again.is_used:
-                return redirect(visit.details["return_url"])
-            row = _pay(store, visit, card)
-            if row["response_code"] in ("1", "4"):
-                store.run("UPDATE page_tokens SET is_used = 1 WHERE token = ?", visit.token)
-                if visit.details["offer_to_save"] and form.get("save_card"):
-                    _save_if_new(store, visit, card)
-    except Refusal as refusal:
-        return _form(visit, form, {}, alert=REASONS[refusal.reason_code], status=422)
-    if row["response_code"] == "2":
-        return _form(visit, form, {}, alert=REASONS[row["reason_code"]], status=422)
-    return redirect(visit.details["return_url"])
 
 
 def _visit(store: Store, kind: str, form: Form) -> Visit | None:
@@ -109,7 +98,8 @@ def _visit(store: Store, kind: str, form: Form) -> Visit | None:
     return Visit(row["token"], kind, merchant, details, bool(row["is_used"]))
 
 
-def _pay(store: Store, visit: Visit, card: Card) -> Row:
+def _pay(store: Store, visit: Visit, card: Card, form: Form) -> str:
+    """Charge; why it was declined, or nothing."""
     details = visit.details
     wish = Wish(
         kind=details["kind"],
@@ -126,24 +116,24 @@ def _pay(store: Store, visit: Visit, card: Card) -> Row:
     row, events = charge(store, visit.merchant, wish)
     for event_type, payload in events:
         announce(store, visit.merchant["id"], event_type, payload)
-    return row
+    if row["response_code"] == "2":
+        return REASONS[row["reason_code"]]
+    if details["offer_to_save"] and form.get("save_card"):
+        # If it is there already, or there is no room for it, the payment stands all the same.
+        with suppress(ApiError):
+            _save(store, visit, card, form)
+    return ""
 
 
-def _save(store: Store, visit: Visit, card: Card) -> None:
+def _save(store: Store, visit: Visit, card: Card, _: Form) -> str:
+    """Keep the card. Raises ApiError if it is there already, or there is no room for it."""
     customer_id = visit.details["customer_id"]
     known = store.one("SELECT 1 FROM customers WHERE id = ?", customer_id)
     if known is None:
         raise ApiError("E00040", "The customer profile does not exist any more.")
     card_id = save_card(store, customer_id, card)
     announce(store, visit.merchant["id"], *card_event("created", customer_id, card_id))
-
-
-def _save_if_new(store: Store, visit: Visit, card: Card) -> None:
-    try:
-        _save(store, visit, card)
-    except ApiError:
-        # The payment stands; the card is there already, or there is no room for it.
-        return
+    return ""
 
 
 def _read_card(store: Store, visit: Visit, form: Form) -> tuple[Card | None, dict[str, str]]:

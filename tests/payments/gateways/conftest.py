@@ -22,3 +22,15 @@ def sandbox(authorizenet_process):
 def acme(sandbox):
     """An account of this test alone."""
     return sandbox.add_merchant(name="Acme")
+
+
+@pytest.fixture
+def gateway(acme):
+    gateway = acme.gateway()
+    yield gateway
+    gateway.close()
+
+
+@pytest.fixture
+def customer_ref(gateway):
+    return gateway.create_customer(merchant_customer_id="client-1").value

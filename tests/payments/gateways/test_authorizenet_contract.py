@@ -1,0 +1,83 @@
+"""Authorize.net keeps the contract of all gateways; the sandbox is a real server."""
+
+import dataclasses
+import json
+import socket
+
+import pytest
+
+from tests.payments.gateways.contract import GatewayContract
+from tests.sandbox.webhook_receiver import receiving
+
+_ZIPS = {"good": "10001", "declined": "46282", "held": "46290", "partial": "46225"}
+
+
+class AuthorizeNetAccount:
+    """The sandbox's account in the words of the contract."""
+
+    def __init__(self, merchant, receiver):
+        self._merchant = merchant
+        self._receiver = receiver
+        self._gateways = []
+        self.gateway = self._open()
+        self.credentials = merchant.credentials
+
+    def _open(self, **options):
+        self._gateways.append(self._merchant.gateway(**options))
+        return self._gateways[-1]
+
+    def close(self):
+        for gateway in self._gateways:
+            gateway.close()
+
+    def gateway_at_closed_port(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            port = taken.getsockname()[1]
+        return self._open(api_url=f"http://127.0.0.1:{port}/xml/v1/request.api")
+
+    def gateway_with_wrong_secret(self):
+        wrong = dataclasses.replace(self._merchant, transaction_key="wrong")
+        self._gateways.append(wrong.gateway())
+        return self._gateways[-1]
+
+    def impatient_gateway(self):
+        return self._open(timeout_s=(1.0, 1.0))
+
+    def new_card(self, customer_ref, behaviour="good"):
+        return self._merchant.save_card(customer_ref, zip=_ZIPS[behaviour])
+
+    def charges(self, key):
+        return self._merchant.charges(key)
+
+    def misbehave(self, fault, **rule):
+        self._merchant.sandbox.misbehave(fault, login=self._merchant.login, **rule)
+
+    def settle(self):
+        self._merchant.sandbox.control("settle", login=self._merchant.login)
+
+    def decide_held(self, ref, *, approve):
+        self._merchant.sandbox.control("held", ref=ref, approve=approve)
+
+    def pass_time(self, seconds):
+        self._merchant.sandbox.control("clock", offset_s=seconds)
+
+    def signed_event(self):
+        while True:
+            posted = self._receiver.next()
+            if json.loads(posted.raw)["payload"]["entityName"] == "transaction":
+                return posted.headers, posted.raw
+
+
+@pytest.fixture
+def account(sandbox):
+    with receiving() as receiver:
+        account = AuthorizeNetAccount(
+            sandbox.add_merchant(name="Acme", webhook_urls=[receiver.url]), receiver
+        )
+        yield account
+        account.close()
+
+
+class TestContract(GatewayContract):
+    """Authorize.net keeps the contract of all gateways."""
