@@ -12,13 +12,15 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from core.config import Settings
 from portal import access, csrf, errors, formatting, headers, htmx, listing, request_id
 from portal.navigation import menu_for
+from portal.signin import bp as signin
 from portal.viewer import current_viewer
+from portal.webhooks.views import bp as webhooks
 
 ROOT = Path(__file__).resolve().parent.parent
 LANGUAGES = ("en",)
 MAX_BODY_BYTES = 16 * 1024 * 1024
 
-BLUEPRINTS: tuple[Blueprint, ...] = ()
+BLUEPRINTS: tuple[Blueprint, ...] = (signin, webhooks)
 
 
 def create_app(settings: Settings, *extra_blueprints: Blueprint) -> Flask:

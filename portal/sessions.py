@@ -6,8 +6,10 @@ the other. Flask's own signed cookie holds only the form secret and one-time mes
 
 from typing import Literal
 
-from flask import Flask, Request, Response, current_app, request
+from flask import Flask, Request, current_app, request
+from flask import Response as FlaskResponse
 from flask_login import LoginManager, UserMixin, current_user
+from werkzeug.wrappers import Response
 
 from core.config import Settings
 from core.platform_uow import platform_unit_of_work
@@ -52,9 +54,14 @@ def realm_of_area(area: Area) -> Realm:
     return "panel" if area == "panel" else "staff"
 
 
-def cookie_name(realm: Realm) -> str:
+def cookie_prefix() -> str:
+    """Over https `__Host-`: the browser then takes such a cookie from this very host only."""
     prefix: str = current_app.config["SIGN_IN_COOKIE_PREFIX"]
-    return prefix + _NAMES[realm]
+    return prefix
+
+
+def cookie_name(realm: Realm) -> str:
+    return cookie_prefix() + _NAMES[realm]
 
 
 def current_identity() -> Identity | None:
@@ -106,7 +113,7 @@ def _ask_to_sign_in() -> Response:
     address = sign_in_with_next(ended=had_session)
     if wants_partial():
         # a redirect would be followed and the sign-in page swapped into a corner of this one
-        response = hx(Response(status=401), redirect=address)
+        response: Response = hx(FlaskResponse(status=401), redirect=address)
     else:
         response = Response(status=303, headers={"Location": address})
     if had_session:

@@ -23,12 +23,12 @@ class Browser(FlaskClient):
         sent = dict(headers or {})
         if kwargs.get("method", "GET") not in SAFE_METHODS:
             sent.setdefault("Sec-Fetch-Site", "same-origin")
-            sent.setdefault("X-CSRFToken", self.form_token())
+            sent.setdefault("X-CSRFToken", self.form_token(kwargs.get("base_url")))
         return super().open(*args, headers=sent, **kwargs)
 
-    def form_token(self) -> str:
+    def form_token(self, base_url: str | None = None) -> str:
         """What a page drawn for this browser would carry."""
-        with self.session_transaction() as session:
+        with self.session_transaction(base_url=base_url) as session:
             secret = session.setdefault("csrf_token", secrets.token_hex(20))
         app = self.application
         return str(URLSafeTimedSerializer(app.secret_key, salt="wtf-csrf-token").dumps(secret))
