@@ -128,9 +128,10 @@ def upgrade() -> None:
     op.execute(_BALANCED)
     op.execute(_CURRENCY_FIXED)
     op.execute(_LEDGER_POST)
-    op.execute(f"alter function {_LEDGER_POST_SIGNATURE} owner to portal_ledger")
     op.execute(f"revoke all on function {_LEDGER_POST_SIGNATURE} from public")
     op.execute(f"grant execute on function {_LEDGER_POST_SIGNATURE} to portal_office")
+    # last: once the function is another's, this role may revoke nothing, and only a warning says so
+    op.execute(f"alter function {_LEDGER_POST_SIGNATURE} owner to portal_ledger")
 
 
 def _create_tables() -> None:
