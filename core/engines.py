@@ -1,6 +1,13 @@
 """How connections to PostgreSQL are made, the same for every role."""
 
-from sqlalchemy import Engine, create_engine
+import time
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DisconnectionError
+
+# a connection that rested longer is asked whether it still lives before it is used again
+RESTED_S = 5.0
 
 _engines: dict[str, Engine] = {}
 
@@ -15,7 +22,6 @@ def make_engine(url: str) -> Engine:
             url,
             pool_size=8,
             max_overflow=8,
-            pool_pre_ping=True,
             pool_recycle=1800,
             # an error message reaches the logs, and parameters hold mail bodies and hashes
             hide_parameters=True,
@@ -27,6 +33,8 @@ def make_engine(url: str) -> Engine:
                 ),
             },
         )
+        event.listen(_engines[url], "checkout", _ask_if_rested)
+        event.listen(_engines[url], "checkin", _note_rest)
     return _engines[url]
 
 
@@ -35,3 +43,19 @@ def dispose_engines() -> None:
     for engine in _engines.values():
         engine.dispose()
     _engines.clear()
+
+
+def _note_rest(_raw: Any, record: Any) -> None:  # noqa: ANN401 (pool internals have no public type)
+    record.info["rested_since"] = time.monotonic()
+
+
+def _ask_if_rested(raw: Any, record: Any, _proxy: Any) -> None:  # noqa: ANN401
+    # `pool_pre_ping` would ask each time: two more round trips in every transaction
+    rested_since = record.info.get("rested_since")
+    if rested_since is None or time.monotonic() - rested_since < RESTED_S:
+        return
+    try:
+        raw.execute("select 1")
+        raw.rollback()
+    except Exception as error:
+        raise DisconnectionError("the server closed a resting connection") from error

@@ -6,7 +6,7 @@ Only portal/ and worker/ may import this module.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event
 from sqlalchemy.orm import ORMExecuteState, SessionTransaction, sessionmaker, with_loader_criteria
 
 from core import jobs
@@ -17,6 +17,9 @@ from core.tenancy import current_scope
 
 _office: sessionmaker[Session] = sessionmaker(expire_on_commit=False)
 _panel: sessionmaker[Session] = sessionmaker(expire_on_commit=False)
+_SET_SCOPE = (
+    "select set_config('app.reseller_ids', %s, true), set_config('app.client_id', %s, true)"
+)
 
 
 def configure(settings: Settings) -> None:
@@ -28,15 +31,12 @@ def configure(settings: Settings) -> None:
 def _enter_scope(_session: Session, _tx: SessionTransaction, connection: Connection) -> None:
     # Local to the transaction: a pooled connection can never carry a scope to the next user.
     scope = current_scope()
-    connection.execute(
-        text(
-            "select set_config('app.reseller_ids', :resellers, true),"
-            " set_config('app.client_id', :client, true)"
+    connection.exec_driver_sql(
+        _SET_SCOPE,
+        (
+            ",".join(map(str, scope.reseller_ids)),
+            "" if scope.client_id is None else str(scope.client_id),
         ),
-        {
-            "resellers": ",".join(map(str, scope.reseller_ids)),
-            "client": "" if scope.client_id is None else str(scope.client_id),
-        },
     )
 
 
