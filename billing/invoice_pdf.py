@@ -1,0 +1,324 @@
+"""Draws an invoice as PDF: the same data give the same bytes on every machine.
+
+Typst sets the page (docs/decisions/0003). Data reach it as one JSON string, so a name such as
+`#import "x"` is a string value and never markup. Fonts come from static/fonts alone; nothing is
+fetched and no file is opened but the template and those fonts.
+"""
+
+import json
+import re
+import threading
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime, time
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+import typst
+from babel import Locale
+
+from billing.invoice_brand import logo_data, page_colours
+from core.errors import InvalidInputError, InvariantError
+
+if TYPE_CHECKING:
+    from typst import PDFStandard  # the wheel declares it in its stub only
+
+_ROOT = Path(__file__).resolve().parent.parent
+_TEMPLATE = _ROOT / "templates" / "invoices" / "invoice.typ"
+_FONT_FOLDER = _ROOT / "static" / "fonts"
+
+# Archives ask for PDF/A, screen readers for PDF/UA. Both forbid a character that no font has.
+_STANDARDS: list["PDFStandard"] = ["a-3a", "ua-1"]
+
+Paper = Literal["a4", "us-letter"]
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceLabels:
+    """The invoice's own words, in the reader's language; `invoice_format` makes them."""
+
+    seller: str = "From"
+    buyer: str = "Bill to"
+    description: str = "Description"
+    quantity: str = "Quantity"
+    unit_price: str = "Unit price"
+    net: str = "Amount"
+    tax: str = "Tax"
+    tax_rate: str = "Rate"
+    tax_base: str = "On"
+    tax_amount: str = "Amount"
+    how_to_pay: str = "How to pay"
+    account: str = "Your account"
+    notes: str = "Notes"
+    page_of: str = "Page {page} of {pages}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One labelled value, such as a due date, a balance or an IBAN."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Seller or buyer: `lines` are the address and then tax and registration numbers."""
+
+    name: str
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceLine:
+    """One line as printed; `quantity` includes its unit."""
+
+    description: str
+    quantity: str
+    unit_price: str
+    net: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineGroup:
+    """Lines under one title with their `subtotal`; an empty title prints the lines alone."""
+
+    title: str
+    subtotal: str
+    lines: tuple[InvoiceLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TaxRow:
+    """One row of the tax table."""
+
+    name: str
+    percent: str
+    base: str
+    amount: str
+
+
+@dataclass(frozen=True, slots=True)
+class SumRow:
+    """One row of the totals; `is_total` draws the rule above it and sets it in bold."""
+
+    label: str
+    value: str
+    is_total: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AmountDue:
+    """What the customer must see first."""
+
+    label: str
+    amount: str
+    date_label: str
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
+class PayLink:
+    """The button; `url` is an https address of the portal."""
+
+    label: str
+    url: str
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("https", "http") or not parts.hostname:
+            raise InvalidInputError("The payment link is not a web address.", field="pay_link")
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceDocument:
+    """Everything that is printed, already written for the reader's locale.
+
+    `invoice_on` dates the file itself; `colour` is #rrggbb; `logo` is PNG or JPEG.
+    """
+
+    title: str
+    number: str
+    invoice_on: date
+    seller: Party
+    buyer: Party
+    facts: tuple[Fact, ...]
+    due: AmountDue
+    groups: tuple[LineGroup, ...]
+    sums: tuple[SumRow, ...]
+    taxes: tuple[TaxRow, ...] = ()
+    balances: tuple[Fact, ...] = ()
+    how_to_pay: str = ""
+    bank: tuple[Fact, ...] = ()
+    pay_link: PayLink | None = None
+    notes: str = ""
+    footer: str = ""
+    logo: bytes | None = None
+    locale: str = "en"
+    paper: Paper = "a4"
+    colour: str = "#1d4ed8"
+    labels: InvoiceLabels = field(default_factory=InvoiceLabels)
+
+
+def render_invoice_pdf(document: InvoiceDocument) -> bytes:
+    """The invoice as PDF, byte for byte the same for the same document.
+
+    InvalidInputError: a logo that is not a small PNG or JPEG, a colour that is none.
+    InvariantError: Typst could not draw it.
+    """
+    inputs = {"invoice": json.dumps(_as_data(document), ensure_ascii=False)}
+    stamp = datetime.combine(document.invoice_on, time.min, UTC)
+    try:
+        return _compile(inputs, stamp, _STANDARDS)
+    except typst.TypstError:
+        # An emoji in a name must not stop an invoice: without the two standards it is drawn as
+        # an empty box.
+        try:
+            return _compile(inputs, stamp, [])
+        except typst.TypstError as error:
+            raise InvariantError(f"An invoice could not be drawn: {error.message}") from error
+
+
+def check_logo(logo: bytes) -> None:
+    """Raise InvalidInputError unless every invoice can carry `logo`; call it at upload."""
+    logo_data(logo)
+    probe = InvoiceDocument(
+        title="-",
+        number="-",
+        invoice_on=date(2000, 1, 1),
+        seller=Party("-"),
+        buyer=Party("-"),
+        facts=(),
+        due=AmountDue("-", "-", "-", "-"),
+        groups=(),
+        sums=(),
+        logo=logo,
+    )
+    try:
+        render_invoice_pdf(probe)
+    except InvariantError:
+        raise InvalidInputError("The logo cannot be read.", field="logo") from None
+
+
+@cache
+def _fonts() -> typst.Fonts:
+    return typst.Fonts(
+        include_system_fonts=False,
+        include_embedded_fonts=False,
+        font_paths=[str(_FONT_FOLDER)],
+    )
+
+
+# A compiler keeps parsed template and fonts between invoices, but serves one thread at a time.
+_local = threading.local()
+
+
+def _compile(inputs: dict[str, str], stamp: datetime, standards: list["PDFStandard"]) -> bytes:
+    compiler: typst.Compiler | None = getattr(_local, "compiler", None)
+    if compiler is None:
+        compiler = _local.compiler = typst.Compiler(
+            input=str(_TEMPLATE),
+            root=str(_TEMPLATE.parent),
+            font_paths=_fonts(),
+            ignore_system_fonts=True,
+        )
+    pdf = compiler.compile(
+        format="pdf", sys_inputs=inputs, timestamp=stamp, pdf_standards=standards
+    )
+    if not isinstance(pdf, bytes):
+        raise InvariantError("Typst returned no document.")
+    return pdf
+
+
+# ---- Data for the template --------------------------------------------------------------------
+
+_LATIN_FONTS = ["Noto Sans"]
+_SCRIPT_FONTS = ["Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari", "Noto Sans Thai"]
+# One ideograph is drawn differently in Japan, Korea and China: the reader's own font comes first.
+_CJK_FONTS = {"ja": "Noto Sans JP", "ko": "Noto Sans KR", "zh": "Noto Sans SC"}
+
+
+def _as_data(document: InvoiceDocument) -> dict[str, object]:
+    locale = Locale.parse(document.locale.replace("-", "_"))
+    cjk = sorted(_CJK_FONTS, key=lambda language: language != locale.language)
+    rows, tail = _table_rows(document.groups)
+    texts: dict[str, object] = {
+        "lang": locale.language,
+        "region": locale.territory,
+        "is_rtl": locale.text_direction == "rtl",
+        "fonts": _LATIN_FONTS + _SCRIPT_FONTS + [_CJK_FONTS[language] for language in cjk],
+        "paper": document.paper,
+        "colours": page_colours(document.colour),
+        "labels": asdict(document.labels),
+        "title": document.title,
+        "number": document.number,
+        "year": document.invoice_on.year,
+        "month": document.invoice_on.month,
+        "day": document.invoice_on.day,
+        "seller": asdict(document.seller),
+        "buyer": asdict(document.buyer),
+        "facts": [asdict(fact) for fact in document.facts],
+        "due": asdict(document.due),
+        "rows": rows,
+        "tail": tail,
+        "sums": [asdict(row) for row in document.sums],
+        "taxes": [asdict(tax) for tax in document.taxes],
+        "balances": [asdict(fact) for fact in document.balances],
+        "how_to_pay": document.how_to_pay,
+        "bank": [asdict(fact) for fact in document.bank],
+        "notes": document.notes,
+        "footer": document.footer,
+    }
+    data = {name: _clean(value) for name, value in texts.items()}
+    # Not text to be cleaned: an address that is followed, and bytes.
+    data["pay_link"] = asdict(document.pay_link) if document.pay_link else None
+    data["logo"] = logo_data(document.logo) if document.logo else None
+    return data
+
+
+# The last lines stay with the totals; a description of a whole page cannot stay with anything.
+_TAIL_ROWS = 2
+_TAIL_TEXT = 400
+
+
+def _table_rows(groups: tuple[LineGroup, ...]) -> tuple[list[dict[str, Any]], int]:
+    """The rows of the table, and how many of the last ones stay on a page with the totals."""
+    rows: list[dict[str, Any]] = []
+    for group in groups:
+        if group.title and group.lines:
+            rows.append({"kind": "title", "description": group.title, "net": group.subtotal})
+        rows.extend({"kind": "line"} | asdict(line) for line in group.lines)
+    for before, row in zip([None, *rows], rows, strict=False):
+        row["is_after_title"] = before is not None and before["kind"] == "title"
+    tail = 0
+    for row in reversed(rows[-_TAIL_ROWS:]):
+        if len(row["description"]) > _TAIL_TEXT:
+            break
+        tail += 1
+    return rows, tail
+
+
+# Control characters have no place on paper. Bidirectional overrides would let a name rearrange
+# the figures beside it; the harmless marks that Babel writes around amounts stay.
+_FORBIDDEN = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]"
+)
+_LONG_WORD = re.compile(r"[^\s\u0e00-\u0e7f\u2e80-\U0010ffff]{40,}")
+
+
+def _clean(value: object) -> object:
+    if isinstance(value, str):
+        text = _FORBIDDEN.sub("", value.replace("\r\n", "\n").replace("\t", " "))
+        return _LONG_WORD.sub(_breakable, text)
+    if isinstance(value, dict):
+        return {key: _clean(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(item) for item in value]
+    return value
+
+
+def _breakable(word: re.Match[str]) -> str:
+    """A word wider than its column would run into the next one: let it break (U+200B)."""
+    text = word.group()
+    return "\u200b".join(text[start : start + 20] for start in range(0, len(text), 20))
