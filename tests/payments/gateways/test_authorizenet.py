@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from core import clock
+from payments.gateways.authorizenet import documents, lookup
 from payments.gateways.base import (
     LookupResult,
     Outcome,
@@ -86,8 +87,8 @@ class TestCharging:
         try:
             assert globex.fetch(ref).status is ReplyStatus.NOT_FOUND
             assert globex.void(ref).outcome is Outcome.REFUSED
-            lookup = globex.find(key="ATTEMPT-1", since=clock.now(), customer_ref=customer_ref)
-            assert lookup.result is LookupResult.NOT_FOUND
+            found = globex.find(key="ATTEMPT-1", since=clock.now(), customer_ref=customer_ref)
+            assert found.result is LookupResult.NOT_FOUND
         finally:
             globex.close()
 
@@ -118,32 +119,43 @@ class TestLookingUp:
         acme.sandbox.control("settle")
         acme.sandbox.control("clock", offset_s=0)
 
-        lookup = gateway.find(key="ATTEMPT-1", since=clock.now() - timedelta(days=70))
+        found = gateway.find(key="ATTEMPT-1", since=clock.now() - timedelta(days=70))
 
-        assert lookup.deciding.status is TransactionStatus.SETTLED
+        assert found.deciding.status is TransactionStatus.SETTLED
+
+    def test_a_charge_on_a_later_page_is_found(self, acme, gateway, customer_ref, monkeypatch):
+        monkeypatch.setattr(documents, "PAGE_SIZE", 2)
+        monkeypatch.setattr(lookup, "PAGE_SIZE", 2)
+        card = acme.save_card(customer_ref)
+        for number in range(5):
+            gateway.charge(charge_request(customer_ref, card, key=f"PAGED-{number}"))
+
+        found = gateway.find(key="PAGED-0", since=clock.now())
+
+        assert found.result is LookupResult.FOUND
 
     def test_two_charges_with_one_key_are_for_a_person_to_decide(self, acme, gateway, customer_ref):
         for number in ("4111111111111111", "4007000000027"):
             card = acme.save_card(customer_ref, number)
             gateway.charge(charge_request(customer_ref, card))
 
-        lookup = gateway.find(key="ATTEMPT-1", since=clock.now())
+        found = gateway.find(key="ATTEMPT-1", since=clock.now())
 
-        assert lookup.result is LookupResult.FOUND
-        assert len(lookup.transactions) == 2
-        assert lookup.deciding is None
+        assert found.result is LookupResult.FOUND
+        assert len(found.transactions) == 2
+        assert found.deciding is None
 
     def test_reports_that_are_switched_off_show_in_the_check(self, sandbox):
         gateway = sandbox.add_merchant(reports_enabled=False).gateway()
         try:
             reply = gateway.check_credentials()
-            lookup = gateway.find(key="ATTEMPT-1", since=clock.now())
+            found = gateway.find(key="ATTEMPT-1", since=clock.now())
         finally:
             gateway.close()
 
         assert reply.ok
         assert not reply.value.reports_enabled
-        assert lookup.result is LookupResult.CANNOT_TELL
+        assert found.result is LookupResult.CANNOT_TELL
 
     def test_an_unreachable_gateway_is_told_from_a_refusal(self, acme, gateway):
         acme.sandbox.misbehave("http_502", call="*", times=1)
