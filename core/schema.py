@@ -1,5 +1,6 @@
 """Database roles, migrations, and the start-up checks of the wall between tenants."""
 
+import sys
 from pathlib import Path
 
 from alembic import command
@@ -7,6 +8,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 from core.config import Settings
 from core.engines import make_engine
@@ -104,7 +106,8 @@ def current_revision(platform_url: str) -> str | None:
     with make_engine(platform_url).connect() as connection:
         if connection.scalar(text("select to_regclass('public.alembic_version')")) is None:
             return None
-        return connection.scalar(text("select version_num from alembic_version"))
+        found: str | None = connection.scalar(text("select version_num from alembic_version"))
+        return found
 
 
 def check_database(settings: Settings) -> None:
@@ -123,6 +126,16 @@ def check_database(settings: Settings) -> None:
             if settings.is_production:
                 check_server_version(int(str(connection.scalar(text("show server_version_num")))))
     check_revision(settings)
+
+
+def refuse_unsafe_database(settings: Settings) -> None:
+    """At the start of a process: end it, saying why, when `check_database` finds something."""
+    try:
+        check_database(settings)
+    except InvariantError as error:
+        sys.exit(f"This program does not start: {error.message}")
+    except OperationalError as error:
+        sys.exit(f"The database does not answer: {error.orig}")
 
 
 def check_revision(settings: Settings) -> None:

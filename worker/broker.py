@@ -16,7 +16,7 @@ from redis.retry import Retry
 
 from core.errors import InvariantError
 from worker.observe import JobRecord
-from worker.retries import QuietRetries
+from worker.retries import QuietRetries, retry_at_most
 from worker.scope import TenantScope
 
 QUEUES = ("default", "payments", "mail", "billing")
@@ -104,7 +104,7 @@ def make_broker(redis_url: str) -> RedisBroker:
             JobRecord(),
             TimeLimit(time_limit=TIME_LIMIT_S * 1000),
             ShutdownNotifications(),
-            QuietRetries(max_retries=MAX_RETRIES),
+            QuietRetries(),
         ],
     )
     for spec in _specs.values():
@@ -135,5 +135,8 @@ def _declare(broker: RedisBroker, spec: ActorSpec) -> None:
         actor_name=spec.name,
         queue_name=queue_of(spec.name),
         priority=0,
-        options={"max_retries": spec.max_retries, "time_limit": spec.time_limit_s * 1000},
+        options={
+            "retry_when": retry_at_most(spec.max_retries),
+            "time_limit": spec.time_limit_s * 1000,
+        },
     )

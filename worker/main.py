@@ -6,12 +6,13 @@ group: its workers outlive a killed master.
 
 import dramatiq
 
+from core import schema
 from core.config import load_settings
 from core.logs import configure_logging
 from worker import process
 
 settings = load_settings()
 configure_logging(settings.log_level)
-process.check(settings)
+schema.refuse_unsafe_database(settings)
 broker = process.prepare(settings)
 dramatiq.set_broker(broker)

@@ -8,7 +8,7 @@ from dramatiq.brokers.redis import RedisBroker
 
 import worker.actors
 import worker.sweeps
-from core import jobs, schema, uow
+from core import jobs, uow
 from core.config import Settings
 from mail import queue
 from worker import context
@@ -27,11 +27,6 @@ def prepare(made: Settings) -> RedisBroker:
     broker = make_broker(made.redis_url)
     jobs.configure(make_sender(broker))
     return broker
-
-
-def check(made: Settings) -> None:
-    """Refuse to work on a database without its walls; raises InvariantError that says why."""
-    schema.check_database(made)
 
 
 def import_all(package: ModuleType) -> None:

@@ -1,8 +1,21 @@
-"""Retries that keep what went wrong out of Redis."""
+"""Which failed jobs are tried again, and retries that keep what went wrong out of Redis."""
 
+from collections.abc import Callable
 from typing import Any
 
 from dramatiq.middleware import Retries
+
+from core.errors import AppError, TemporaryError
+
+
+def retry_at_most(times: int) -> Callable[[int, BaseException], bool]:
+    """A rule for Dramatiq: a refusal of our own stays one, anything else may pass by itself."""
+
+    def may_retry(retries: int, error: BaseException) -> bool:
+        is_final = isinstance(error, AppError) and not isinstance(error, TemporaryError)
+        return retries < times and not is_final
+
+    return may_retry
 
 
 class QuietRetries(Retries):

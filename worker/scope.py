@@ -39,7 +39,7 @@ class TenantScope(Middleware):
             )
         )
         reseller_id = message.options.get(OPTION)
-        if isinstance(reseller_id, int):
+        if type(reseller_id) is int:  # True is an int too
             actor = Actor("job", label=message.actor_name)
             stack.enter_context(tenant_scope(Scope((reseller_id,), actor=actor)))
 

@@ -10,7 +10,7 @@ from types import FrameType
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from core import jobs
+from core import jobs, schema
 from core.config import load_settings
 from core.engines import dispose_engines
 from core.logs import configure_logging
@@ -51,7 +51,7 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    process.check(settings)
+    schema.refuse_unsafe_database(settings)
     sweeps.configure(settings)
     process.import_all(sweeps)
     jobs.configure(make_sender(make_producer(settings.redis_url)))
