@@ -9,7 +9,7 @@ import json
 import re
 import threading
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -168,14 +168,13 @@ def render_invoice_pdf(document: InvoiceDocument) -> bytes:
     InvariantError: Typst could not draw it.
     """
     inputs = {"invoice": json.dumps(_as_data(document), ensure_ascii=False)}
-    stamp = datetime.combine(document.invoice_on, time.min, UTC)
     try:
-        return _compile(inputs, stamp, _STANDARDS)
+        return _compile(inputs, _STANDARDS)
     except typst.TypstError:
         # An emoji in a name must not stop an invoice: without the two standards it is drawn as
         # an empty box.
         try:
-            return _compile(inputs, stamp, [])
+            return _compile(inputs, [])
         except typst.TypstError as error:
             raise InvariantError(f"An invoice could not be drawn: {error.message}") from error
 
@@ -214,7 +213,7 @@ def _fonts() -> typst.Fonts:
 _local = threading.local()
 
 
-def _compile(inputs: dict[str, str], stamp: datetime, standards: list["PDFStandard"]) -> bytes:
+def _compile(inputs: dict[str, str], standards: list["PDFStandard"]) -> bytes:
     compiler: typst.Compiler | None = getattr(_local, "compiler", None)
     if compiler is None:
         compiler = _local.compiler = typst.Compiler(
@@ -223,9 +222,7 @@ def _compile(inputs: dict[str, str], stamp: datetime, standards: list["PDFStanda
             font_paths=_fonts(),
             ignore_system_fonts=True,
         )
-    pdf = compiler.compile(
-        format="pdf", sys_inputs=inputs, timestamp=stamp, pdf_standards=standards
-    )
+    pdf = compiler.compile(format="pdf", sys_inputs=inputs, pdf_standards=standards)
     if not isinstance(pdf, bytes):
         raise InvariantError("Typst returned no document.")
     return pdf
