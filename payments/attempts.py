@@ -14,6 +14,7 @@ from sqlalchemy import func, or_, select
 from core.clock import now
 from core.db import Session
 from core.errors import NotFoundError
+from core.money import minor_amount
 from payments import refills
 from payments.gateways.base import ChargeRequest, Initiator
 from payments.models import ChargeAttempt, Refill, SavedCard
@@ -69,7 +70,7 @@ def begin_attempt(
     n = _next_number(session, refill.id)
     request = ChargeRequest(
         key=attempt_key(refill.id, n),
-        amount=refill.amount,
+        amount=minor_amount(refill.amount, refill.currency),
         currency=refill.currency,
         customer_profile_ref=card.customer_ref,
         payment_profile_ref=card.method_ref,

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from core import jobs
 from core.db import Session
 from core.errors import ConflictError, TemporaryError
+from core.money import minor_amount
 from payments import attempts, refills
 from payments.errors import GatewayRefusedError
 from payments.gateway_accounts import OpenGateway, UnitOfWork
@@ -112,7 +113,7 @@ def _begin(
     reseller = resellers.get_reseller(session, refill.reseller_id)
     request = HostedPaymentRequest(
         key=attempts.attempt_key(refill.id, 1),
-        amount=refill.amount,
+        amount=minor_amount(refill.amount, refill.currency),
         currency=refill.currency,
         return_url=return_url,
         cancel_url=cancel_url,

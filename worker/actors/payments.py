@@ -1,4 +1,4 @@
-"""Actors of payments. The rows say what is open and the sweeps read them, so charges never retry."""
+"""Actors of payments. The rows say what is open and the sweeps read them: charges never retry."""
 
 from functools import partial
 from uuid import UUID
