@@ -82,6 +82,8 @@ class User(TenantOwned, Base):
     __table_args__ = (
         UniqueConstraint("reseller_id", "id"),
         Index("uq_users_email", "reseller_id", text("lower(email)"), unique=True),
+        # sign-in asks before a tenant is known
+        Index("ix_users_email", text("lower(email)")),
         ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
         ForeignKeyConstraint(["reseller_id", "role_id"], ["roles.reseller_id", "roles.id"]),
         CheckConstraint("status in ('active', 'stop')", "status"),
@@ -188,6 +190,8 @@ class ClientLogin(ClientOwned, Base):
             unique=True,
             postgresql_where=text("enabled"),
         ),
+        # sign-in asks before a tenant is known
+        Index("ix_client_logins_login", text("lower(login)"), postgresql_where=text("enabled")),
         CheckConstraint("not enabled or login <> ''", "login_given"),
     )
     client_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)

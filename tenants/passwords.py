@@ -57,6 +57,8 @@ def check_strength(
     lowered = password.casefold()
     if lowered in _COMMON or len(set(lowered)) < 5:
         raise InvalidInputError("This password is too common.", field)
-    words = {w for text in context for w in text.casefold().replace("@", " ").split() if len(w) > 3}
+    whole = [text.casefold().strip() for text in context]
+    parts = [word for text in whole for word in text.replace("@", " ").split()]
+    words = {word for word in (*whole, *parts) if len(word) > 3}
     if any(word in lowered and len(lowered) - len(word) < 6 for word in words):
         raise InvalidInputError("Do not use your name or address as a password.", field)

@@ -68,11 +68,10 @@ def place_of(ip: str) -> str:
 def count_attempt(session: Session, keys: Iterable[Key]) -> None:
     """Count one attempt under every key; raises TooManyAttemptsError while one of them waits."""
     limits = {key.name: key.limit for key in keys}
-    at = now()
     # rows are made and locked in one order by everybody, so two attempts never wait for each other
     session.execute(
         insert(SignInThrottle)
-        .values([{"key": name, "failures": 0, "last_failure_at": at} for name in sorted(limits)])
+        .values([{"key": name, "failures": 0, "last_failure_at": now()} for name in sorted(limits)])
         .on_conflict_do_nothing()
     )
     rows = session.scalars(
@@ -82,13 +81,15 @@ def count_attempt(session: Session, keys: Iterable[Key]) -> None:
         .with_for_update()
         .execution_options(populate_existing=True)
     ).all()
+    # not before: whoever held the rows has moved their times on
+    at = now()
     _refuse_while_blocked(rows, at)
     for row in rows:
         limit = limits[row.key]
         stale = row.last_failure_at < at - limit.forgotten_after
         row.failures = 1 if stale else row.failures + 1
         row.last_failure_at = at
-        row.blocked_until = at + delay(row.failures, limit)
+        row.blocked_until = _blocked_until(row, limit)
     session.flush()
 
 
@@ -110,7 +111,7 @@ def take_back(session: Session, keys: Iterable[Key]) -> None:
         .execution_options(populate_existing=True)
     ):
         row.failures = max(0, row.failures - 1)
-        row.blocked_until = row.last_failure_at + delay(row.failures, limits[row.key])
+        row.blocked_until = _blocked_until(row, limits[row.key])
     session.flush()
 
 
@@ -124,6 +125,11 @@ def delete_old_throttles(session: Session) -> None:
     """Forget the counts that no limit looks at any more."""
     oldest = now() - max(limit.forgotten_after for limit in (PAIR, PLACE, PERSON, MAILS))
     session.execute(delete(SignInThrottle).where(SignInThrottle.last_failure_at < oldest))
+
+
+def _blocked_until(row: SignInThrottle, limit: Limit) -> datetime | None:
+    wait = delay(row.failures, limit)
+    return row.last_failure_at + wait if wait else None
 
 
 def _refuse_while_blocked(rows: Iterable[SignInThrottle], at: datetime) -> None:

@@ -340,6 +340,12 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("client_id", name=op.f("pk_client_logins")),
     )
     op.create_index(
+        "ix_client_logins_login",
+        "client_logins",
+        [sa.literal_column("lower(login)")],
+        postgresql_where=sa.text("enabled"),
+    )
+    op.create_index(
         "uq_client_logins_login",
         "client_logins",
         ["reseller_id", sa.literal_column("lower(login)")],
@@ -453,6 +459,7 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.UniqueConstraint("reseller_id", "id", name=op.f("uq_users_reseller_id_id")),
     )
+    op.create_index("ix_users_email", "users", [sa.literal_column("lower(email)")])
     op.create_index(
         "uq_users_email", "users", ["reseller_id", sa.literal_column("lower(email)")], unique=True
     )
