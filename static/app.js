@@ -67,7 +67,7 @@
   document.addEventListener("htmx:responseError", (event) => {
     const { xhr } = event.detail;
     // a refusal (4xx) brings its own toast; a failure (5xx) brings plain words or nothing at all
-    if (xhr.status < 500 && /"toast"/.test(xhr.getResponseHeader("HX-Trigger") ?? "")) return;
+    if (/"toast"/.test(xhr.getResponseHeader("HX-Trigger") ?? "")) return;
     const isPlain = xhr.getResponseHeader("Content-Type")?.startsWith("text/plain");
     const text = (isPlain && xhr.responseText) || words.textFailed;
     const requestId = xhr.getResponseHeader("X-Request-ID") ?? "";

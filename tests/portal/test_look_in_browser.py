@@ -130,6 +130,15 @@ def test_a_phone_never_scrolls_sideways(open_page, path):
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
+def test_the_dialog_fits_a_phone(open_page):
+    page = open_page("clients", viewport=PHONE)
+    open_dialog(page)
+    box = page.locator("#dialog").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= PHONE["width"]
+    assert box["y"] + box["height"] <= PHONE["height"]
+
+
 class TestDialog:
     def test_mistakes_stay_in_the_dialog_and_the_summary_gets_the_focus(self, open_page):
         page = open_page("clients")
@@ -277,7 +286,21 @@ class TestPageItself:
         expect(page.get_by_text("50.00 EUR were added")).to_be_visible(timeout=15_000)
         expect(page.locator("[hx-trigger]")).to_have_count(0)
 
-    def test_two_fast_clicks_send_a_form_once(self, open_page, address):
+    def test_two_fast_clicks_send_a_plain_form_once(self, open_page):
+        page = open_page("components")
+        waiting = []
+        page.route("**/write", waiting.append)
+        page.fill("#name", "Acme")
+        button = page.get_by_role("button", name="Save", exact=True)
+        button.click(no_wait_after=True)
+        expect(button).to_have_attribute("aria-disabled", "true")
+        button.click(no_wait_after=True, force=True)
+        page.wait_for_timeout(200)
+        assert len(waiting) == 1
+        waiting[0].continue_()
+        page.wait_for_url("**/write")
+
+    def test_two_fast_clicks_send_a_form_of_htmx_once(self, open_page):
         page = open_page("clients/edit")
         sent = []
         page.on("request", lambda request: request.method == "POST" and sent.append(request))
