@@ -75,6 +75,8 @@ def list_accounts(
     found = []
     if reseller_id is None:
         found = _platform_accounts(session, func.lower(PlatformUser.email) == typed)
+    if area == "platform":
+        return found
     of_tenant = and_(func.lower(User.email) == typed, _in_reseller(User.reseller_id, reseller_id))
     return [*found, *_office_accounts(session, of_tenant)][:MAX_ACCOUNTS]
 
