@@ -1,7 +1,7 @@
 """A forgotten password: a link by mail, whoever asks gets the same answer after the same time.
 
-Platform staff belong to no tenant, so no mail queue carries theirs: `portal reset-password` prints
-the link on the server.
+Platform staff belong to no tenant, so no mail queue carries theirs: `portal reset-password` sets a
+new one on the server.
 """
 
 import time
