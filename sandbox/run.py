@@ -35,6 +35,7 @@ from sandbox.supervisor import POLL_S, Service, Supervisor, revive
 ROOT = Path(__file__).parents[1]
 READY_TIMEOUT_S = 60
 STEP_TIMEOUT_S = 600
+LARGEST_LOG_BYTES = 20 * 1024 * 1024  # a larger one is put aside at the next start
 AREAS = {
     "office": "Back office",
     "platform": "Platform",
@@ -125,6 +126,9 @@ class Run:
     def _make_folders(self) -> None:
         for name in ("log", "mailbox"):
             (self._var / name).mkdir(exist_ok=True)
+        for log in (self._var / "log").glob("*.log"):
+            if log.stat().st_size > LARGEST_LOG_BYTES:
+                log.rename(log.with_suffix(".log.1"))
         metrics = self._var / "metrics"  # files of processes that are gone would count for ever
         shutil.rmtree(metrics, ignore_errors=True)
         metrics.mkdir()
@@ -265,6 +269,9 @@ def run_site(var_dir: Path, port: str, make_plan: Callable[[Site], Plan]) -> int
         print("\nStopping …", flush=True)
     except (SiteError, EmbeddedError) as error:
         print(error, file=sys.stderr)
+        code = 1
+    except PermissionError as error:  # most likely the folder was made by root
+        print(f"{error.filename}: {error.strerror}; use the user that owns it", file=sys.stderr)
         code = 1
     finally:
         for number in STOP_SIGNALS:

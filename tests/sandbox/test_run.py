@@ -269,3 +269,13 @@ def test_an_environment_file_is_read_back_as_it_was_written(tmp_path: Path) -> N
     }
     write_environment(path, written)
     assert load_secrets(path) == written
+
+
+def test_a_log_that_grew_too_large_is_put_aside(var: Path) -> None:
+    log = var / "log" / "web.log"
+    log.parent.mkdir(parents=True)
+    with log.open("wb") as file:
+        file.truncate(21 * 1024 * 1024)
+    with _running_site(var):
+        assert log.with_suffix(".log.1").exists()
+        assert log.stat().st_size < 1024 * 1024
