@@ -1,6 +1,7 @@
 """Database roles, migrations, and the start-up checks of the wall between tenants."""
 
 import sys
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -30,6 +31,7 @@ def alembic_config(connection: Connection | None = None) -> Config:
     return config
 
 
+@cache
 def head_revision() -> str:
     """The newest revision that this program knows."""
     head = ScriptDirectory.from_config(alembic_config()).get_current_head()

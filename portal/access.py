@@ -166,6 +166,10 @@ def _recognise() -> None:
     identity = current_identity()
     if identity is not None:
         set_viewer(viewer_of(identity))
+        structlog.contextvars.bind_contextvars(
+            person=f"{identity.area}:{identity.subject_id}",
+            reseller_id=next(iter(identity.reseller_ids), None),
+        )
 
 
 def _sign_in() -> ResponseReturnValue:

@@ -10,7 +10,8 @@ from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core.config import Settings
-from portal import access, csrf, errors, formatting, headers, htmx, listing, request_id
+from portal import access, csrf, errors, formatting, headers, htmx, listing, request_id, request_log
+from portal.health import bp as health
 from portal.navigation import menu_for
 from portal.signin import bp as signin
 from portal.viewer import current_viewer
@@ -20,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LANGUAGES = ("en",)
 MAX_BODY_BYTES = 16 * 1024 * 1024
 
-BLUEPRINTS: tuple[Blueprint, ...] = (signin, webhooks)
+BLUEPRINTS: tuple[Blueprint, ...] = (health, signin, webhooks)
 
 
 def create_app(settings: Settings, *extra_blueprints: Blueprint) -> Flask:
@@ -34,6 +35,7 @@ def create_app(settings: Settings, *extra_blueprints: Blueprint) -> Flask:
         app.register_blueprint(blueprint)
     # in this order: the id first, so that every later refusal can be told by it
     request_id.init_app(app)
+    request_log.init_app(app)
     headers.init_app(app, settings)
     htmx.init_app(app)
     access.init_app(app, settings)

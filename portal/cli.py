@@ -1,0 +1,185 @@
+"""The command line: `portal --help`. Everything that needs no browser and no queue."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy import select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from billing import ledger_check
+from core import platform_uow, schema
+from core.config import Settings, load_settings
+from core.errors import AppError, InvariantError
+from core.logs import configure_logging
+from core.platform_uow import platform_unit_of_work
+from mail import queue
+from portal.health import check_services
+from tenants import signin
+from tenants.models import Reseller
+from tenants.signin_accounts import Account, list_accounts
+from tenants.staff import create_platform_user
+
+
+@click.group()
+@click.pass_context
+def main(context: click.Context) -> None:
+    """The portal's command line. Settings come from the environment, see .env.example."""
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    platform_uow.configure(settings)
+    queue.configure(settings)
+    context.obj = settings
+
+
+@main.command()
+@click.pass_obj
+def migrate(settings: Settings) -> None:
+    """Bring the database to the newest revision.
+
+    With DATABASE_URL_ADMIN, a superuser's, roles and database are made first where they are
+    missing.
+    """
+    if not settings.database_url_owner:
+        raise click.ClickException("DATABASE_URL_OWNER is needed to migrate.")
+    try:
+        if settings.database_url_admin:
+            name = make_url(settings.database_url_owner).database
+            if not name:
+                raise click.ClickException("DATABASE_URL_OWNER names no database.")
+            schema.bootstrap(settings.database_url_admin, name)
+        schema.migrate(settings.database_url_owner)
+    except OperationalError as error:
+        raise click.ClickException(f"The database does not answer: {error.orig}") from error
+    click.echo(f"The database is at revision {schema.head_revision()}.")
+
+
+@main.command()
+@click.pass_obj
+def check(settings: Settings) -> None:
+    """Say whether this installation can work: settings, roles, walls, schema, queue."""
+    click.echo("settings: ok")
+    ok = True
+    try:
+        schema.check_database(settings)
+        click.echo("walls between tenants, revision, server: ok")
+    except InvariantError as error:
+        ok = False
+        click.echo(f"database: {error.message}")
+    except OperationalError as error:
+        ok = False
+        click.echo(f"database: does not answer: {error.orig}")
+    for service, answers in check_services(settings).items():
+        ok = ok and answers
+        click.echo(f"{service}: {'ok' if answers else 'FAILED'}")
+    if not ok:
+        sys.exit(1)
+
+
+@main.group()
+def ledger() -> None:
+    """The books."""
+
+
+@ledger.command("check")
+@click.option("--reseller", "code", help="Code of one reseller; all of them without it.")
+def ledger_check_command(code: str | None) -> None:
+    """Prove the stored balances against the ledger; exit 1 when something differs."""
+    with platform_unit_of_work() as session:
+        query = select(Reseller.id, Reseller.code).order_by(Reseller.code)
+        if code is not None:
+            query = query.where(Reseller.code == code)
+        found = session.execute(query).all()
+    if code is not None and not found:
+        raise click.ClickException(f"There is no reseller with the code {code}.")
+    broken = 0
+    for reseller_id, reseller_code in found:
+        with platform_unit_of_work() as session:
+            result = ledger_check.check_ledger(session, reseller_id)
+        broken += not result.ok
+        click.echo(f"{reseller_code}: {'ok' if result.ok else 'WRONG'}, {result.entries} entries")
+        for rule, findings in result.findings.items():
+            for finding in findings:
+                click.echo(f"  {rule}: {finding}")
+    if broken:
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Addresses and sign-ins, for scripts.")
+@click.pass_obj
+def demo(settings: Settings, as_json: bool) -> None:
+    """Print the addresses and sign-ins of the demo that `make run` has filled."""
+    facts = _read_demo(settings.var_dir / "demo.json")
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    for name, address in facts["urls"].items():
+        click.echo(f"{name:14} {address}")
+    for login in facts["logins"]:
+        where = login["reseller"] or "platform"
+        click.echo(
+            f"{login['area']:10} {where:20} {login['user']:32} {login['password']:20}"
+            f" {login['role']}"
+        )
+
+
+@main.command("create-admin")
+@click.option("--email", required=True)
+@click.option("--name", required=True)
+@click.password_option(help="Asked for when it is not given.")
+def create_admin(email: str, name: str, password: str) -> None:
+    """Make a person of the platform's own staff who may do everything."""
+    try:
+        with platform_unit_of_work() as session:
+            user = create_platform_user(session, email=email, name=name, password=password)
+    except AppError as error:
+        raise click.ClickException(error.message) from error
+    click.echo(f"{user.email} may sign in at /login.")
+
+
+@main.command("reset-password")
+@click.option("--email", required=True)
+@click.option("--reseller", "code", help="Code of the reseller, when several have that address.")
+@click.password_option(help="Asked for when it is not given.")
+def reset_password(email: str, code: str | None, password: str) -> None:
+    """Set a new password for a person of the staff and end all of that person's sessions."""
+    try:
+        with platform_unit_of_work() as session:
+            reseller_id = None
+            if code is not None:
+                reseller_id = session.scalar(select(Reseller.id).where(Reseller.code == code))
+                if reseller_id is None:
+                    raise click.ClickException(f"There is no reseller with the code {code}.")
+            account = _only(list_accounts(session, "office", email, reseller_id), email)
+            signin.change_password(session, account, password, ip="", reason="password_reset")
+    except AppError as error:
+        raise click.ClickException(error.message) from error
+    click.echo(f"{email} has a new password; every session of that person has ended.")
+
+
+def _only(accounts: list[Account], email: str) -> Account:
+    if not accounts:
+        raise click.ClickException(f"Nobody of the staff signs in with {email}.")
+    if len(accounts) > 1:
+        raise click.ClickException(f"Several have the address {email}: name one with --reseller.")
+    return accounts[0]
+
+
+def _read_demo(path: Path) -> dict[str, Any]:
+    try:
+        facts: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise click.ClickException(
+            f"There is no demo in {path.parent}: `make run` makes one in an empty database."
+        ) from None
+    except json.JSONDecodeError as error:
+        raise click.ClickException(f"{path} cannot be read: {error}") from error
+    return facts
+
+
+if __name__ == "__main__":
+    main()
