@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, func, insert, select, update
+from sqlalchemy import Select, bindparam, case, func, insert, select, update
 from sqlalchemy.orm import aliased
 
 from billing.invoice_models import Invoice, PaymentAllocation
@@ -65,21 +66,17 @@ def release(session: Session, reseller_id: int, client_id: int, payment_id: UUID
 
 
 def _list_open_invoices(session: Session, client_id: int) -> list[tuple[UUID, Decimal]]:
-    rows = session.execute(
-        select(Invoice.id, Invoice.total - Invoice.paid)
-        .where(
-            Invoice.client_id == client_id,
-            Invoice.direction == "outgoing",
-            Invoice.issued_at.is_not(None),
-            Invoice.paid < Invoice.total,
-        )
-        .order_by(Invoice.due_on, Invoice.invoiced_at, Invoice.id)
-    )
+    rows = session.execute(_OPEN_INVOICES, {"client_id": client_id})
     return [(invoice_id, open_amount) for invoice_id, open_amount in rows]
 
 
 def _list_free_payments(session: Session, client_id: int) -> list[tuple[UUID, Decimal]]:
     """Approved payments with something left; a reversed one and its reversal have nothing."""
+    rows = session.execute(_FREE_PAYMENTS, {"client_id": client_id})
+    return [(row.id, row.left) for row in rows]
+
+
+def _free_payments() -> Select[Any]:
     reversal = aliased(Transaction)
     used = (
         select(func.coalesce(func.sum(PaymentAllocation.amount), 0))
@@ -90,11 +87,10 @@ def _list_free_payments(session: Session, client_id: int) -> list[tuple[UUID, De
         .correlate(Transaction)
         .scalar_subquery()
     )
-    left = (Transaction.total - used).label("left")
     payments = (
-        select(Transaction.id, Transaction.dated_at, left)
+        select(Transaction.id, Transaction.dated_at, (Transaction.total - used).label("left"))
         .where(
-            Transaction.client_id == client_id,
+            Transaction.client_id == bindparam("client_id"),
             Transaction.type == "payment",
             Transaction.status == "approved",
             Transaction.reverses_id.is_(None),
@@ -107,12 +103,25 @@ def _list_free_payments(session: Session, client_id: int) -> list[tuple[UUID, De
         )
         .subquery()
     )
-    rows = session.execute(
+    return (
         select(payments.c.id, payments.c.left)
         .where(payments.c.left > 0)
         .order_by(payments.c.dated_at, payments.c.id)
     )
-    return [(payment_id, amount) for payment_id, amount in rows]
+
+
+# built once: every payment and every issue asks them
+_OPEN_INVOICES = (
+    select(Invoice.id, Invoice.total - Invoice.paid)
+    .where(
+        Invoice.client_id == bindparam("client_id"),
+        Invoice.direction == "outgoing",
+        Invoice.issued_at.is_not(None),
+        Invoice.paid < Invoice.total,
+    )
+    .order_by(Invoice.due_on, Invoice.invoiced_at, Invoice.id)
+)
+_FREE_PAYMENTS = _free_payments()
 
 
 def _write(

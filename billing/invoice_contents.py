@@ -61,6 +61,29 @@ class Contents:
     totals: InvoiceTotals
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One stored line; `group` is the kind of its charge, amounts in the invoice's currency."""
+
+    group: str
+    description: str
+    quantity: Decimal
+    unit: str
+    unit_price: Decimal
+    net: Decimal
+    tax: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class TaxLine:
+    """One stored row of the tax table."""
+
+    name: str
+    percent: Decimal
+    base: Decimal
+    amount: Decimal
+
+
 def read_contents(session: Session, client_id: int, currency: str, before: datetime) -> Contents:
     """Every charge of the client dated before `before` and not invoiced yet, and the totals.
 
@@ -116,6 +139,34 @@ def write_contents(session: Session, invoice: Invoice, contents: Contents, zone:
     ).all()
     if len(marked) != len(contents.charges):
         raise InvariantError("a charge went on another invoice meanwhile")
+
+
+def list_lines(session: Session, invoice_id: UUID) -> list[Line]:
+    """The lines as printed, in their order."""
+    rows = session.execute(
+        select(
+            InvoiceLine.group,
+            InvoiceLine.description,
+            InvoiceLine.quantity,
+            InvoiceLine.unit,
+            InvoiceLine.unit_price,
+            InvoiceLine.net,
+            InvoiceLine.tax,
+        )
+        .where(InvoiceLine.invoice_id == invoice_id)
+        .order_by(InvoiceLine.line_no)
+    )
+    return [Line(*row) for row in rows]
+
+
+def list_taxes(session: Session, invoice_id: UUID) -> list[TaxLine]:
+    """The tax table as printed."""
+    rows = session.execute(
+        select(InvoiceTax.name, InvoiceTax.percent, InvoiceTax.base, InvoiceTax.amount)
+        .where(InvoiceTax.invoice_id == invoice_id)
+        .order_by(InvoiceTax.line_no)
+    )
+    return [TaxLine(*row) for row in rows]
 
 
 def read_parties(session: Session, client: Client) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.support import NullTranslations, Translations
 
+from billing.invoice_contents import Line, TaxLine
 from billing.invoice_format import (
     InvoiceFormatter,
     InvoiceWords,
@@ -16,7 +17,7 @@ from billing.invoice_format import (
     invoice_labels,
     invoice_words,
 )
-from billing.invoice_models import Invoice, InvoiceLine, InvoiceTax
+from billing.invoice_models import Invoice
 from billing.invoice_pdf import (
     AmountDue,
     Fact,
@@ -39,7 +40,7 @@ _DEFAULT_COLOUR = "#1d4ed8"
 
 
 def make_document(
-    invoice: Invoice, lines: Sequence[InvoiceLine], taxes: Sequence[InvoiceTax]
+    invoice: Invoice, lines: Sequence[Line], taxes: Sequence[TaxLine]
 ) -> InvoiceDocument:
     """Everything from what was stored with the invoice, nothing from what holds today.
 
@@ -114,7 +115,7 @@ def _due(invoice: Invoice, formatter: InvoiceFormatter, words: InvoiceWords) -> 
 
 
 def _groups(
-    lines: Sequence[InvoiceLine], formatter: InvoiceFormatter, _: Translate
+    lines: Sequence[Line], formatter: InvoiceFormatter, _: Translate
 ) -> tuple[LineGroup, ...]:
     titles = {
         "package_fee": _("Packages"),
@@ -142,7 +143,7 @@ def _groups(
     )
 
 
-def _tax_rows(taxes: Sequence[InvoiceTax], formatter: InvoiceFormatter) -> tuple[TaxRow, ...]:
+def _tax_rows(taxes: Sequence[TaxLine], formatter: InvoiceFormatter) -> tuple[TaxRow, ...]:
     bases = formatter.column([tax.base for tax in taxes])
     amounts = formatter.column([tax.amount for tax in taxes])
     return tuple(
@@ -153,7 +154,7 @@ def _tax_rows(taxes: Sequence[InvoiceTax], formatter: InvoiceFormatter) -> tuple
 
 def _sums(
     invoice: Invoice,
-    taxes: Sequence[InvoiceTax],
+    taxes: Sequence[TaxLine],
     formatter: InvoiceFormatter,
     words: InvoiceWords,
 ) -> tuple[SumRow, ...]:

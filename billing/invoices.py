@@ -11,9 +11,16 @@ from sqlalchemy import func, select
 
 from billing import allocation, ledger, numbers, schedule
 from billing.client_billing import lock_billing
-from billing.invoice_contents import Contents, read_contents, read_parties, write_contents
+from billing.invoice_contents import (
+    Contents,
+    list_lines,
+    list_taxes,
+    read_contents,
+    read_parties,
+    write_contents,
+)
 from billing.invoice_document import make_document
-from billing.invoice_models import Invoice, InvoiceLine, InvoiceTax
+from billing.invoice_models import Invoice
 from billing.invoice_pdf import render_invoice_pdf
 from billing.ledger import EntryKind
 from billing.models import ClientBalance, ClientBilling, PaymentTerms
@@ -107,28 +114,6 @@ def get_invoice(session: Session, invoice_id: UUID) -> Invoice:
 
 def find_invoice(session: Session, invoice_id: UUID) -> Invoice | None:
     return session.scalar(select(Invoice).where(Invoice.id == invoice_id))
-
-
-def list_lines(session: Session, invoice_id: UUID) -> list[InvoiceLine]:
-    """The lines as printed, in their order."""
-    return list(
-        session.scalars(
-            select(InvoiceLine)
-            .where(InvoiceLine.invoice_id == invoice_id)
-            .order_by(InvoiceLine.line_no)
-        )
-    )
-
-
-def list_taxes(session: Session, invoice_id: UUID) -> list[InvoiceTax]:
-    """The tax table as printed."""
-    return list(
-        session.scalars(
-            select(InvoiceTax)
-            .where(InvoiceTax.invoice_id == invoice_id)
-            .order_by(InvoiceTax.line_no)
-        )
-    )
 
 
 def store_file(session: Session, invoice_id: UUID) -> File:

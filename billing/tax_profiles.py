@@ -121,16 +121,25 @@ def list_taxes(session: Session, profile_id: int) -> list[TaxRate]:
 
 def get_client_taxes(session: Session, client: Client) -> list[TaxRate]:
     """What the client's charges carry: its profile, else its reseller's default, else nothing."""
-    profile_id = session.scalar(
-        select(ClientBilling.tax_profile_id).where(ClientBilling.client_id == client.id)
+    default = (
+        select(TaxProfile.id)
+        .where(TaxProfile.reseller_id == client.reseller_id, TaxProfile.is_default)
+        .scalar_subquery()
     )
-    if profile_id is None:
-        profile_id = session.scalar(
-            select(TaxProfile.id).where(
-                TaxProfile.reseller_id == client.reseller_id, TaxProfile.is_default
-            )
+    chosen = (
+        select(ClientBilling.tax_profile_id)
+        .where(ClientBilling.client_id == client.id)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(Tax.name, Tax.percent, Tax.priority)
+        .where(
+            Tax.reseller_id == client.reseller_id,
+            Tax.tax_profile_id == func.coalesce(chosen, default),
         )
-    return [] if profile_id is None else list_taxes(session, profile_id)
+        .order_by(Tax.priority, Tax.name)
+    )
+    return [TaxRate(row.name, row.percent, row.priority) for row in rows]
 
 
 def _tax_rows(session: Session, profile_id: int) -> list[TaxRow]:

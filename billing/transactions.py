@@ -226,20 +226,19 @@ def _create(
     client = get_client(session, draft.client_id)
     balance = ledger.lock_balance(session, client.id)
     values = row_values(session, client, balance.currency, draft)
-    inserted = session.scalar(
+    transaction = session.scalar(
         insert(Transaction)
         .values(**values)
         .on_conflict_do_nothing()
-        .returning(Transaction.id)
+        .returning(Transaction)
         .execution_options(synchronize_session=False)
     )
-    if inserted is None:
+    if transaction is None:
         # made between our look and our insert, perhaps by another tenant
         known = find_transaction(session, draft.id)
         if known is None:
             raise ConflictError("This transaction was entered already.")
         return repeated(known, draft)
-    transaction = get_transaction(session, draft.id)
     _record(
         session,
         transaction,
@@ -299,7 +298,7 @@ def _after_posting(
 def _insert_reversal(
     session: Session, original: Transaction, reversal_id: UUID, reason: str, at: datetime
 ) -> Transaction:
-    inserted = session.scalar(
+    reversal = session.scalar(
         insert(Transaction)
         .values(
             id=reversal_id,
@@ -324,12 +323,12 @@ def _insert_reversal(
             reason=reason,
         )
         .on_conflict_do_nothing()
-        .returning(Transaction.id)
+        .returning(Transaction)
         .execution_options(synchronize_session=False)
     )
-    if inserted is None:
+    if reversal is None:
         raise ConflictError("This reversal was entered already for another transaction.")
-    return get_transaction(session, reversal_id)
+    return reversal
 
 
 def _lock(session: Session, transaction_id: UUID) -> tuple[Transaction, ClientBalance]:
