@@ -184,14 +184,13 @@ def find_by_gateway(
     session: Session, *, account_id: int, key: str, gateway_ref: str
 ) -> ChargeAttempt | None:
     """The attempt that a gateway's event speaks of, by our key or else by its reference."""
-    wanted = [ChargeAttempt.key == key] if key else []
-    if gateway_ref:
-        wanted.append(ChargeAttempt.gateway_ref == gateway_ref)
-    if not wanted:
-        return None
-    return session.scalar(
-        select(ChargeAttempt).where(ChargeAttempt.gateway_account_id == account_id, or_(*wanted))
-    )
+    for wanted in (ChargeAttempt.key == key, ChargeAttempt.gateway_ref == gateway_ref):
+        found = session.scalar(
+            select(ChargeAttempt).where(ChargeAttempt.gateway_account_id == account_id, wanted)
+        )
+        if found is not None:
+            return found
+    return None
 
 
 def has_open_attempt(session: Session, card_id: UUID) -> bool:

@@ -123,8 +123,7 @@ def _begin(
         # should this look die, the sweep looks again when its lease is over
         refill.next_look_at = attempt.lease_until
     else:
-        wait = patience.next_look(attempt.looks, at)
-        refill.next_look_at = at + patience.held_look if refill.state == "held" else wait
+        refill.next_look_at = _next_watch(refill, attempt, at, patience)
     session.flush()
     account = gateway_accounts.get_account(session, attempt.gateway_account_id)
     return _Look(
@@ -138,6 +137,15 @@ def _begin(
     )
 
 
+def _next_watch(
+    refill: Refill, attempt: ChargeAttempt, at: datetime, patience: Patience
+) -> datetime:
+    """When to look again at what is held, or what somebody may still be sending."""
+    if attempt.state == AttemptState.HELD:
+        return at + patience.held_look
+    return min(patience.next_look(attempt.looks, at), _orphaned_at(refill, attempt, patience))
+
+
 def _is_being_sent(refill: Refill, attempt: ChargeAttempt, at: datetime) -> bool:
     """Whether somebody else is at it. The page of a hosted payment may be looked at while open."""
     is_page = attempt.state == AttemptState.SENDING and refill.method == "hosted_page"
@@ -146,9 +154,13 @@ def _is_being_sent(refill: Refill, attempt: ChargeAttempt, at: datetime) -> bool
 
 def _is_orphaned(refill: Refill, attempt: ChargeAttempt, at: datetime, patience: Patience) -> bool:
     """Whether whatever was sent last, or paid on a page opened last, can no longer arrive."""
+    return at >= _orphaned_at(refill, attempt, patience)
+
+
+def _orphaned_at(refill: Refill, attempt: ChargeAttempt, patience: Patience) -> datetime:
     last_sent_at = attempt.last_sent_at or attempt.created_at
     valid_for = patience.page if refill.method == "hosted_page" else patience.lease
-    return at >= patience.orphaned_at(last_sent_at + valid_for)
+    return patience.orphaned_at(last_sent_at + valid_for)
 
 
 def _ask(unit_of_work: UnitOfWork, look: _Look) -> _Found:
@@ -216,7 +228,10 @@ def _record_absence(
     if is_card and at < first + patience.resend_within:
         if at < last + patience.lease:
             # whoever sent it last may still be sending
-            return _wait(session, refill, attempt, patience), None
+            recorded = _wait(session, refill, attempt, patience)
+            refill.next_look_at = min(refill.next_look_at or at, last + patience.lease)
+            session.flush()
+            return recorded, None
         attempt.last_sent_at = at
         attempt.lease_until = at + patience.lease
         refill.next_look_at = attempt.lease_until

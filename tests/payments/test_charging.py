@@ -153,10 +153,19 @@ def test_the_first_look_comes_after_five_seconds_and_the_waits_grow(till: Till, 
     till.charge(refill_id)
     assert [(job.name, job.delay_ms) for job in sent_jobs] == [("payments.look_up", 5000)]
     waits = []
-    for _ in range(3):
+    for _ in range(2):
         till.look_up(refill_id)
         waits.append(round((till.refill(refill_id).next_look_at - now()).total_seconds()))
-    assert waits == [15, 45, 120]
+    assert waits == [15, 45]
+
+
+def test_no_look_is_later_than_the_moment_when_it_may_be_sent_again(till: Till):
+    refill_id = till.request(till.save_card())
+    till.sandbox.misbehave(NEVER_ARRIVED)
+    till.charge(refill_id)
+    for _ in range(4):
+        till.look_up(refill_id)
+    assert till.refill(refill_id).next_look_at <= now() + timedelta(minutes=2)
 
 
 def test_what_never_arrived_is_sent_again_when_the_first_lease_is_over(till: Till):

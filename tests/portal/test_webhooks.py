@@ -1,0 +1,312 @@
+"""Webhooks of gateways: signed, stored once, handled later, and only a hint."""
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from werkzeug.test import TestResponse
+
+from core.clock import now
+from core.platform_uow import platform_unit_of_work
+from payments import attempts, charging, events, gateway_accounts
+from payments.models import GatewayEvent
+from payments.patience import DEFAULT_PATIENCE
+from portal.access import ACCESS_MARK
+from portal.webhooks.views import MAX_BODY_BYTES
+from sandbox.authorizenet.webhooks import signature_of
+from tenants.models import Event
+from tests.payments.conftest import gateway_process, other_till, sent_jobs, till  # noqa: F401
+from tests.payments.till import Till, later
+from worker.sweeps.payments import find_unhandled_events
+
+CHARGED = "net.authorize.payment.authcapture.created"
+HELD = "net.authorize.payment.fraud.held"
+RELEASED = "net.authorize.payment.fraud.approved"
+VOIDED = "net.authorize.payment.void.created"
+CARD = "net.authorize.customer.paymentProfile.created"
+
+
+class Caller:
+    """The gateway, calling the webhook of one till."""
+
+    def __init__(self, app: Flask, till: Till) -> None:  # noqa: F811 (the fixture's type)
+        self._client = app.test_client()
+        self.till = till
+        with till.work() as session:
+            account = gateway_accounts.get_account(session, till.account_id)
+            self.path = f"/webhooks/authorizenet/{account.webhook_token}"
+
+    def call(
+        self, type_name: str = CHARGED, event_id: str = "event-1", **payload: Any
+    ) -> TestResponse:
+        body = {"notificationId": event_id, "eventType": type_name, "payload": payload}
+        return self.post(json.dumps(body).encode())
+
+    def post(self, raw: bytes, *, key: str = "", path: str = "") -> TestResponse:
+        signature = signature_of(key or self.till.merchant.signature_key, raw)
+        return self._client.post(
+            path or self.path,
+            data=raw,
+            headers={"X-ANET-Signature": signature, "Content-Type": "application/json"},
+        )
+
+    def tell_of(self, refill_id, type_name: str = CHARGED, event_id: str = "event-1"):
+        """Call about a refill's attempt, as the gateway would."""
+        charge = self.till.merchant.charges(attempts.attempt_key(refill_id, 1))[-1]
+        return self.call(type_name, event_id, id=charge["ref"], invoiceNumber=charge["key"])
+
+    def handle(self) -> list[str | None]:
+        """Handle all that waits; the results."""
+        till = self.till  # noqa: F811 (the fixture's name)
+        waiting = [row.id for row in self.rows() if row.handled_at is None]
+        return [events.handle_event(till.work, till.open_gateway, one) for one in waiting]
+
+    def rows(self) -> list[GatewayEvent]:
+        with self.till.work() as session:
+            return list(session.scalars(select(GatewayEvent).order_by(GatewayEvent.id)))
+
+
+@pytest.fixture
+def caller(app: Flask, till: Till) -> Caller:  # noqa: F811 (pytest's way)
+    return Caller(app, till)
+
+
+@pytest.fixture
+def lost(caller: Caller):
+    """A refill that the gateway has charged and whose answer was lost."""
+    refill_id = caller.till.request(caller.till.save_card())
+    caller.till.sandbox.misbehave("drop_after")
+    caller.till.charge(refill_id)
+    return refill_id
+
+
+# At the door
+
+
+def test_a_signed_event_is_stored_and_its_job_sent_after_the_commit(caller, sent_jobs):  # noqa: F811
+    assert caller.call(id="60001", invoiceNumber="KEY").status_code == 200
+    (row,) = caller.rows()
+    assert (row.kind, row.gateway_ref, row.attempt_key) == ("charge_created", "60001", "KEY")
+    assert [(job.name, job.args, job.reseller_id) for job in sent_jobs] == [
+        ("payments.handle_event", {"event_id": row.id}, caller.till.tenant.id)
+    ]
+
+
+def test_the_same_event_five_times_is_stored_once(caller, sent_jobs):  # noqa: F811
+    answers = [caller.call(id="60001").status_code for _ in range(5)]
+    assert answers == [200] * 5
+    assert len(caller.rows()) == len(sent_jobs) == 1
+
+
+def test_a_wrong_signature_is_refused_and_told_once_a_day(caller):
+    for _ in range(3):
+        answer = caller.post(b'{"notificationId": "1", "eventType": "x"}', key="another key")
+        assert (answer.status_code, answer.text) == (401, "wrong signature")
+    assert caller.rows() == []
+    with caller.till.work() as session:
+        assert session.scalars(select(Event.code)).all() == ["webhook_refused"]
+
+
+def test_one_changed_byte_is_refused(app, caller):
+    raw = b'{"notificationId": "1", "eventType": "x"}'
+    signature = signature_of(caller.till.merchant.signature_key, raw)
+    answer = app.test_client().post(
+        caller.path, data=raw + b" ", headers={"X-ANET-Signature": signature}
+    )
+    assert answer.status_code == 401
+    assert caller.rows() == []
+
+
+def test_an_unsigned_event_is_refused(app, caller):
+    assert app.test_client().post(caller.path, data=b"{}").status_code == 401
+
+
+def test_another_tenant_s_key_opens_nothing_here(caller, other_till):  # noqa: F811
+    raw = b'{"notificationId": "1", "eventType": "x"}'
+    assert caller.post(raw, key=other_till.merchant.signature_key).status_code == 401
+    assert caller.rows() == []
+
+
+def test_the_same_event_id_of_two_accounts_is_two_events(app, caller, other_till):  # noqa: F811
+    other = Caller(app, other_till)
+    caller.call(id="1")
+    other.call(id="1")
+    assert len(caller.rows()) == len(other.rows()) == 1
+
+
+@pytest.mark.parametrize("path", ["/webhooks/authorizenet/nobody", "/webhooks/stripe/{token}"])
+def test_an_address_that_does_not_exist_is_not_found(caller, path):
+    token = caller.path.rsplit("/", 1)[1]
+    assert caller.post(b"{}", path=path.format(token=token)).status_code == 404
+
+
+def test_a_body_of_more_than_256_kib_is_refused(caller):
+    padding = "x" * MAX_BODY_BYTES
+    assert caller.call(id="1", padding=padding).status_code == 413
+    assert caller.rows() == []
+
+
+def test_a_body_of_256_kib_is_taken(caller):
+    head = b'{"notificationId": "1", "eventType": "x", "payload": {"p": "'
+    raw = head + b"x" * (MAX_BODY_BYTES - len(head) - 3) + b'"}}'
+    assert len(raw) == MAX_BODY_BYTES
+    assert caller.post(raw).status_code == 200
+
+
+def test_a_webhook_is_not_read_by_get(app, caller):
+    assert app.test_client().get(caller.path).status_code == 405
+
+
+def test_the_view_says_why_it_needs_no_login(app):
+    access = getattr(app.view_functions["webhooks.receive"], ACCESS_MARK)
+    assert "signature" in access.reason
+
+
+def test_the_answer_sets_no_cookie(caller):
+    assert "Set-Cookie" not in caller.call(id="1").headers
+
+
+# Handling
+
+
+def test_an_event_settles_an_unknown_charge(caller, lost):
+    caller.tell_of(lost)
+    assert caller.handle() == ["moved"]
+    assert caller.till.refill(lost).state == "succeeded"
+    assert caller.till.live() == 10
+
+
+def test_an_event_before_the_worker_s_own_answer_posts_once(caller):
+    """The worker has sent and not yet written: the webhook is faster."""
+    till = caller.till  # noqa: F811
+    refill_id = till.request(till.save_card())
+    answers = []
+    gateway = till.merchant.gateway()
+    charge = gateway.charge
+
+    def charge_and_be_overtaken(request, **options):
+        answer = charge(request, **options)
+        caller.tell_of(refill_id)
+        answers.extend(caller.handle())
+        return answer
+
+    gateway.charge = charge_and_be_overtaken
+    charging.charge_refill(till.work, lambda _account: gateway, refill_id)
+    assert answers == ["moved"]
+    assert till.postings(refill_id) == 1
+    assert till.live() == 10
+    assert len(till.mails()) == 1
+
+
+def test_events_out_of_order_do_not_move_a_charge_back(caller):
+    till = caller.till  # noqa: F811
+    refill_id = till.request(till.save_card(zip="46290"))
+    till.charge(refill_id)
+    till.sandbox.control("held", ref=till.attempt(refill_id).gateway_ref, approve=True)
+    caller.tell_of(refill_id, RELEASED, "event-2")
+    caller.tell_of(refill_id, HELD, "event-1")
+    assert caller.handle() == ["moved", "same"]
+    assert till.refill(refill_id).state == "succeeded"
+    assert till.postings(refill_id) == 1
+
+
+def test_the_event_is_a_hint_the_gateway_s_word_is_what_counts(caller):
+    """A signed event says charged; the gateway says declined."""
+    till = caller.till  # noqa: F811
+    refill_id = till.request(till.save_card(zip="46282"))
+    till.sandbox.misbehave("drop_after")
+    till.charge(refill_id)
+    caller.tell_of(refill_id)
+    caller.handle()
+    assert till.refill(refill_id).state == "declined"
+    assert till.live() == 0
+
+
+def test_an_event_about_another_transaction_under_our_key_is_not_believed(caller, lost):
+    till = caller.till  # noqa: F811
+    other = till.request(till.save_card(number="5424000000000015"))
+    till.charge(other)
+    ref = till.attempt(other).gateway_ref
+    caller.call(id=ref, invoiceNumber=attempts.attempt_key(lost, 1))
+    assert caller.handle() == ["mismatch"]
+    assert till.refill(lost).state == "unknown"
+
+
+def test_an_event_about_somebody_else_s_payment_is_put_aside(caller):
+    caller.call(id="60001", invoiceNumber="COUNTER-SALE-7")
+    assert caller.handle() == [None]
+    assert caller.rows()[0].result == "not ours"
+
+
+def test_a_silent_gateway_leaves_the_event_for_the_sweep(caller, lost):
+    caller.tell_of(lost)
+    caller.till.sandbox.misbehave("http_502", call="getTransactionDetailsRequest")
+    assert caller.handle() == [None]
+    assert caller.rows()[0].handled_at is None
+    with later(seconds=30), platform_unit_of_work() as session:
+        assert find_unhandled_events(session) == 1
+    assert caller.handle() == ["moved"]
+
+
+def test_a_void_at_the_gateway_is_told_and_charges_nothing_again(caller):
+    till = caller.till  # noqa: F811
+    refill_id = till.request(till.save_card())
+    till.charge(refill_id)
+    gateway = till.merchant.gateway()
+    gateway.void(till.attempt(refill_id).gateway_ref)
+    gateway.close()
+    caller.tell_of(refill_id, VOIDED)
+    assert caller.handle() == ["correction"]
+    assert till.refill(refill_id).state == "succeeded"
+    assert "payment_went_back" in till.events()
+
+
+def test_money_for_an_attempt_that_was_closed_is_for_a_person(caller):
+    till = caller.till  # noqa: F811
+    refill_id = till.request(till.save_card())
+    till.sandbox.misbehave("drop_after")
+    till.charge(refill_id)
+    with till.work() as session:
+        refill, attempt = attempts.lock_attempt(session, till.attempt(refill_id).key)
+        attempt.state, refill.state = "not_charged", "failed"
+    caller.tell_of(refill_id)
+    assert caller.handle() == ["contradiction"]
+    assert till.live() == 0
+    assert "payment_undecided" in till.events()
+
+
+def test_a_card_added_at_the_gateway_asks_for_our_list_to_be_made_equal(caller, sent_jobs):  # noqa: F811
+    card = caller.till.save_card()
+    sent_jobs.clear()
+    caller.call(CARD, id=card.method_ref, customerProfileId=card.customer_ref)
+    caller.handle()
+    assert [(job.name, job.args) for job in sent_jobs][1:] == [
+        ("payments.sync_cards", {"client_id": caller.till.client.id})
+    ]
+
+
+def test_a_held_charge_is_settled_by_its_event(caller):
+    till = caller.till  # noqa: F811
+    refill_id = till.request(till.save_card(zip="46290"))
+    till.charge(refill_id)
+    assert till.refill(refill_id).next_look_at > now() + timedelta(minutes=59)
+    till.sandbox.control("held", ref=till.attempt(refill_id).gateway_ref, approve=True)
+    caller.tell_of(refill_id, RELEASED)
+    caller.handle()
+    assert till.live() == Decimal(10)
+
+
+def test_the_event_of_one_tenant_is_handled_in_its_scope_only(caller, other_till, lost):  # noqa: F811
+    caller.tell_of(lost)
+    (row,) = caller.rows()
+    assert (
+        events.handle_event(
+            other_till.work, other_till.open_gateway, row.id, patience=DEFAULT_PATIENCE
+        )
+        is None
+    )
+    assert caller.till.refill(lost).state == "unknown"
