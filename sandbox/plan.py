@@ -2,10 +2,10 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.dev_site import HOST, Site
+from sandbox.dev_site import HOST, Ports, Site
 from sandbox.supervisor import Program
 
 PYTHON = sys.executable
@@ -25,13 +25,14 @@ class Step:
 class Plan:
     """The site's programs; `ready_url` answers 200 when the site is ready.
 
-    `sign_ins` is a command whose JSON output tells the addresses and the sign-ins.
+    `addresses` are what a person opens; `sign_ins` is a command whose JSON output has `logins`.
     """
 
     prepare: Sequence[Step] = ()
     programs: Sequence[Program] = ()
     fill: Sequence[Step] = ()
     ready_url: str | None = None
+    addresses: Mapping[str, str] = field(default_factory=dict)
     sign_ins: Step | None = None
 
 
@@ -98,14 +99,26 @@ def _product(site: Site) -> list[Program]:
     ]
 
 
+def _addresses(ports: Ports) -> dict[str, str]:
+    base = ports.url(ports.web)
+    return {
+        "Back office": f"{base}/login",
+        "Platform": f"{base}/platform/",
+        "Client panel": f"{base}/clients/",
+        "Mailbox": ports.url(ports.mailbox),
+        "Authorize.net sandbox": ports.url(ports.authorizenet),
+        "Metrics": f"{base}/metrics",
+    }
+
+
 def product_plan(site: Site, *, demo: bool = True) -> Plan:
     """All of it: migrations, sandboxes, workers, tick, web server, demo data, sign-ins."""
     environment = site.environment
-    fill = [Step("demo", _portal("demo", "--fill"), environment)] if demo else []
     return Plan(
         prepare=[Step("migrate", _portal("migrate"), site.admin_environment)],
         programs=[*_sandboxes(site), *_product(site)],
-        fill=fill,
+        fill=[Step("demo", _portal("demo", "--fill"), environment)] if demo else [],
         ready_url=f"{site.ports.url(site.ports.web)}/readyz",
-        sign_ins=Step("sign-ins", _portal("demo", "--json"), environment),
+        addresses=_addresses(site.ports),
+        sign_ins=Step("sign-ins", _portal("demo", "--json"), environment) if demo else None,
     )

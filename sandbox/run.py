@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -36,14 +36,7 @@ ROOT = Path(__file__).parents[1]
 READY_TIMEOUT_S = 60
 STEP_TIMEOUT_S = 600
 LARGEST_LOG_BYTES = 20 * 1024 * 1024  # a larger one is put aside at the next start
-AREAS = {
-    "office": "Back office",
-    "platform": "Platform",
-    "panel": "Client panel",
-    "mailbox": "Mailbox",
-    "authorizenet": "Authorize.net sandbox",
-    "metrics": "Metrics",
-}
+LOGIN_COLUMNS = ("area", "reseller", "user", "password", "role")
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -88,9 +81,9 @@ class Run:
             self._do(step)
         if plan.ready_url is not None:
             self._wait_ready(plan.ready_url)
-        summary = self._sign_ins(plan.sign_ins) if plan.sign_ins else {}
+        logins = self._list_logins(plan.sign_ins) if plan.sign_ins else []
         self._write_state(ready=True)
-        self._print_summary(summary)
+        self._print_summary(plan.addresses, logins)
 
     def watch(self) -> None:
         """Restarts what dies until it is told to stop."""
@@ -170,7 +163,7 @@ class Run:
         if process.returncode != 0:
             raise SiteError(f"The step “{step.name}” failed.\n{log_tail(log)}\n(all of it: {log})")
 
-    def _sign_ins(self, step: Step) -> Mapping[str, object]:
+    def _list_logins(self, step: Step) -> list[dict[str, object]]:
         answer = subprocess.run(
             step.command,
             cwd=ROOT,
@@ -181,8 +174,8 @@ class Run:
         )
         if answer.returncode != 0:
             raise SiteError(f"The step “{step.name}” failed.\n{answer.stderr.strip()}")
-        summary: dict[str, object] = json.loads(answer.stdout)
-        return summary
+        logins: list[dict[str, object]] = json.loads(answer.stdout)["logins"]
+        return logins
 
     def _keep_up(self) -> bool:
         servers: dict[str, Service] = {"postgres": self._postgres, "redis": self._redis}
@@ -218,11 +211,16 @@ class Run:
             log.write(f"{stamp} {line}\n")
         print(line, flush=True)
 
-    def _print_summary(self, summary: Mapping[str, object]) -> None:
+    def _print_summary(
+        self, addresses: Mapping[str, str], logins: Sequence[Mapping[str, object]]
+    ) -> None:
         seconds = time.monotonic() - self._started_at_s
         print(f"\nThe portal runs (started in {seconds:.0f} s).\n")
-        for line in _summary_lines(summary):
-            print(line)
+        if addresses:
+            print(_table(list(addresses.items())), end="\n\n")
+        if logins:
+            rows = [[str(one.get(column) or "") for column in LOGIN_COLUMNS] for one in logins]
+            print(_table([[name.capitalize() for name in LOGIN_COLUMNS], *rows]), end="\n\n")
         print(f"Logs are in {self._var / 'log'}. Ctrl-C stops all of it.", flush=True)
 
 
@@ -234,25 +232,10 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _summary_lines(summary: Mapping[str, object]) -> Iterator[str]:
-    urls = summary.get("urls")
-    logins = summary.get("logins")
-    if isinstance(urls, dict):
-        yield from _table([(AREAS.get(str(name), str(name)), str(urls[name])) for name in urls])
-        yield ""
-    if isinstance(logins, list) and logins:
-        columns = ("area", "reseller", "user", "password", "role")
-        rows = [tuple(str(one.get(column) or "") for column in columns) for one in logins]
-        header = tuple(column.capitalize() for column in columns)
-        yield from _table([header, *rows])
-        yield ""
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+def _table(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield ("  " + "  ".join(cells)).rstrip()
+    padded = ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows)
+    return "\n".join(f"  {'  '.join(cells)}".rstrip() for cells in padded)
 
 
 def run_site(var_dir: Path, port: str, make_plan: Callable[[Site], Plan]) -> int:
