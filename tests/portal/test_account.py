@@ -1,5 +1,6 @@
 """One's own account: the password and the places one is signed in."""
 
+import hashlib
 import re
 
 import pytest
@@ -8,6 +9,7 @@ from sqlalchemy import select
 
 from core.platform_uow import platform_unit_of_work
 from tenants.models import AuditRecord
+from tenants.signin_models import SignInSession
 from tests.factories.cast import PASSWORD, Client, Tenant
 from tests.portal.browser import Browser, open_browser, sign_in, sign_in_client, signed_in
 
@@ -38,6 +40,9 @@ def test_a_new_password_ends_all_sessions_but_goes_on_here_under_a_new_token(
     assert elsewhere.get("/account").status_code == 303
     elsewhere.give_cookie("office", before)
     assert elsewhere.get("/account").status_code == 303
+    with platform_unit_of_work() as session:
+        reasons = session.scalars(select(SignInSession.ended_reason)).all()
+    assert sorted(str(reason) for reason in reasons) == ["None"] + ["password_changed"] * 2
     assert sign_in(open_browser(app), acme.owner_email, NEW_PASSWORD).status_code == 303
 
 
@@ -118,8 +123,6 @@ def test_nobody_sees_or_ends_the_session_of_another(
     as_owner: Browser, as_viewer: Browser, as_client: Browser, as_stranger: Browser
 ) -> None:
     assert keys_of_other_sessions(as_viewer.get("/account").text) == []
-    import hashlib
-
     for victim, area in ((as_viewer, "office"), (as_stranger, "office"), (as_client, "panel")):
         key = hashlib.sha256(victim.cookie_value(area).encode()).hexdigest()
         as_owner.post("/account/sessions/end", data={"key": key})
@@ -144,8 +147,6 @@ def test_a_client_and_a_user_with_the_same_number_are_two_people(
     as_owner.post("/account/sessions/end-others")
 
     with platform_unit_of_work() as session:
-        from tenants.signin_models import SignInSession
-
         left = session.scalars(
             select(SignInSession.area).where(SignInSession.ended_at.is_(None))
         ).all()

@@ -18,7 +18,7 @@ from tenants.models import AuditRecord, ClientLogin, Reseller, User
 from tenants.models import Client as ClientRow
 from tenants.signin_models import SignInSession
 from tests.factories.cast import PASSWORD, Client, Tenant, make_client, make_tenant
-from tests.portal.browser import HTMX, Browser, open_browser, sign_in, sign_in_client
+from tests.portal.browser import HTMX, Browser, open_browser, sign_in, sign_in_client, signed_in
 
 NEW_PASSWORD = "seventeen blue kettles"
 
@@ -124,6 +124,21 @@ def test_the_cookie_of_one_area_is_refused_in_the_other(
 
     assert as_owner.get("/clients/account").status_code == 303
     assert as_client.get("/account").status_code == 303
+
+
+def test_a_users_session_opens_no_panel_of_the_client_with_the_same_number(
+    app: Flask, acme_client: Client
+) -> None:
+    browser = signed_in(app, "office", acme_client.id, acme_client.reseller_id)
+    browser.give_cookie("panel", browser.cookie_value("office"))
+
+    assert browser.get("/clients/account").status_code == 303
+
+
+def test_a_cookie_set_by_a_neighbour_host_does_not_sign_out(as_owner: Browser) -> None:
+    as_owner.set_cookie("remember_token", "1|0123")
+
+    assert as_owner.get("/account").status_code == 200
 
 
 def test_a_cookie_of_flask_login_signs_nobody_in(anonymous: Browser, acme: Tenant) -> None:
@@ -318,8 +333,6 @@ def test_a_panel_switched_off_or_given_a_new_password_by_staff_is_out(
 def test_a_session_ends_unused_and_at_last_in_any_case(
     app: Flask, acme: Tenant, acme_client: Client, area, page, idle, absolute
 ) -> None:
-    from tests.portal.browser import signed_in
-
     subject = acme.owner_id if area == "office" else acme_client.id
     start = now()
     with time_machine.travel(start, tick=False) as clock:
@@ -336,8 +349,6 @@ def test_a_session_ends_unused_and_at_last_in_any_case(
 
 
 def test_last_seen_is_written_once_a_minute(app: Flask, acme: Tenant) -> None:
-    from tests.portal.browser import signed_in
-
     def last_seen():
         with platform_unit_of_work() as session:
             return session.scalars(select(SignInSession.last_seen_at)).one()
