@@ -9,7 +9,7 @@ import time_machine
 from core.clock import now
 from mail import delivery
 from mail.delivery import MAX_ATTEMPTS, deliver
-from mail.smtp import Outcome
+from mail.smtp import Answer, Outcome
 from tenants.files import create_file
 from tests.mail.conftest import smtp_to
 
@@ -210,6 +210,22 @@ def test_a_worker_whose_lease_was_taken_withdraws_before_the_body(acme, smtp, ma
     mail = acme.read(mail_id)
     assert (mail.state, mail.possibly_sent_twice, mail.attempts) == ("sent", False, 2)
     assert len(mailbox.messages(acme.address)) == 1
+
+
+def test_a_worker_that_was_frozen_can_neither_send_nor_report(acme, smtp, mailbox):
+    mail_id = acme.queue()
+    lease = timedelta(seconds=10)
+    with acme.work() as session:
+        assert delivery._claim(session, mail_id, "frozen", lease)
+    with _later(minutes=1):
+        with acme.work() as session:
+            assert delivery._claim(session, mail_id, "successor", lease)
+        with acme.work() as session:
+            assert not delivery._begin_data(session, mail_id, "frozen", lease)
+            delivery._record(session, mail_id, "frozen", Answer(Outcome.REFUSED, "550 old news"))
+    mail = acme.read(mail_id)
+    assert (mail.state, mail.lease_owner, mail.last_error) == ("sending", "successor", "")
+    assert acme.events() == []
 
 
 def test_a_mail_that_kills_its_workers_is_given_up(acme, smtp, mailbox):
