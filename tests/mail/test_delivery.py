@@ -56,6 +56,13 @@ def test_a_mail_arrives_whole(acme, smtp, mailbox):
     assert mail.lease_owner is None
 
 
+def test_a_lone_dot_does_not_end_a_mail(acme, smtp, mailbox):
+    text = "First\n.\n..\n.Bcc: all@globex.example\nLast\n"
+    assert deliver(acme.work, smtp, acme.queue(body_text=text)) is Outcome.SENT
+    [received] = mailbox.messages(acme.address)
+    assert received.text.replace("\r\n", "\n") == text
+
+
 def test_a_mail_that_was_sent_is_not_sent_again(acme, smtp, mailbox):
     mail_id = acme.queue()
     assert deliver(acme.work, smtp, mail_id) is Outcome.SENT
