@@ -1,0 +1,1 @@
+"""Kill, lose, repeat: real processes, and the money must be right each time."""
