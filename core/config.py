@@ -4,11 +4,13 @@
 """
 
 import base64
+import os
 import sys
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -70,6 +72,12 @@ class Settings(BaseSettings):
     def is_production(self) -> bool:
         return self.environment == "production"
 
+    @property
+    def sandbox_addresses(self) -> dict[str, str]:
+        """Stand-ins of a development site by name; from `name=address,name=address`."""
+        parts = (part.partition("=") for part in self.sandbox_urls.split(",") if part)
+        return {name: address for name, _, address in parts}
+
     @cached_property
     def credential_key_ring(self) -> dict[str, bytes]:
         """Key id to 32 key bytes; the first one encrypts, all decrypt."""
@@ -88,6 +96,16 @@ def parse_key_ring(text: str) -> dict[str, bytes]:
     if not ring:
         raise ValueError("at least one key is needed, written id:base64 of 32 bytes")
     return ring
+
+
+def use_development_site(var_dir: Path) -> None:
+    """Let a command typed in a plain shell find the site of `make run`, which wrote its settings.
+
+    Does nothing where the environment names a database or no such site exists.
+    """
+    written = var_dir / "development.env"
+    if "DATABASE_URL_OFFICE" not in os.environ and written.exists():
+        os.environ.update({k: v for k, v in dotenv_values(written).items() if v is not None})
 
 
 def load_settings() -> Settings:

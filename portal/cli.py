@@ -1,9 +1,9 @@
 """The command line: `portal --help`. Everything that needs no browser and no queue."""
 
 import json
+import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 from sqlalchemy import select
@@ -11,23 +11,26 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from billing import ledger_check
-from core import platform_uow, schema
-from core.config import Settings, load_settings
-from core.errors import AppError, InvariantError
+from core import platform_uow, schema, uow
+from core.config import Settings, load_settings, use_development_site
+from core.errors import AppError, ConflictError, InvariantError
 from core.logs import configure_logging
 from core.platform_uow import platform_unit_of_work
 from mail import queue
+from portal.demo.fill import describe, fill
 from portal.health import check_services
 from tenants import signin
 from tenants.models import Reseller
 from tenants.signin_accounts import Account, list_accounts
 from tenants.staff import create_platform_user
+from worker.send import send_jobs_to
 
 
 @click.group()
 @click.pass_context
 def main(context: click.Context) -> None:
     """The portal's command line. Settings come from the environment, see .env.example."""
+    use_development_site(Path(os.environ.get("VAR_DIR", "var")))
     settings = load_settings()
     configure_logging(settings.log_level)
     platform_uow.configure(settings)
@@ -109,11 +112,20 @@ def ledger_check_command(code: str | None) -> None:
 
 
 @main.command()
+@click.option("--fill", "to_fill", is_flag=True, help="Make the demo's data, or finish making it.")
 @click.option("--json", "as_json", is_flag=True, help="Addresses and sign-ins, for scripts.")
 @click.pass_obj
-def demo(settings: Settings, as_json: bool) -> None:
+def demo(settings: Settings, as_json: bool, to_fill: bool) -> None:
     """Print the addresses and sign-ins of the demo that `make run` has filled."""
-    facts = _read_demo(settings.var_dir / "demo.json")
+    if to_fill:
+        uow.configure(settings)
+        send_jobs_to(settings.redis_url)
+        fill(settings)
+        return
+    try:
+        facts = describe(settings)
+    except ConflictError as error:
+        raise click.ClickException(error.message) from error
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return
@@ -167,18 +179,6 @@ def _only(accounts: list[Account], email: str) -> Account:
     if len(accounts) > 1:
         raise click.ClickException(f"Several have the address {email}: name one with --reseller.")
     return accounts[0]
-
-
-def _read_demo(path: Path) -> dict[str, Any]:
-    try:
-        facts: dict[str, Any] = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise click.ClickException(
-            f"There is no demo in {path.parent}: `make run` makes one in an empty database."
-        ) from None
-    except json.JSONDecodeError as error:
-        raise click.ClickException(f"{path} cannot be read: {error}") from error
-    return facts
 
 
 if __name__ == "__main__":

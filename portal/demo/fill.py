@@ -1,0 +1,268 @@
+"""Fills an empty installation with the demo, or goes on where an earlier fill was ended.
+
+Every id is derived from the plan, so each step may be repeated; nothing is written twice.
+"""
+
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import func, select
+
+from billing import payment_accounts, payment_terms, tax_profiles
+from core.config import Settings
+from core.db import Session
+from core.errors import ConflictError
+from core.platform_uow import platform_unit_of_work
+from core.tenancy import Actor, Scope, tenant_scope
+from core.uow import unit_of_work
+from payments import gateway_accounts
+from portal.demo.client_cards import fill_cards
+from portal.demo.client_history import Setup, fill_client
+from portal.demo.plan import PASSWORD, RESELLERS, ResellerPlan, plan_clients
+from portal.demo.sandbox import SandboxGateway
+from tenants import resellers, staff
+from tenants.models import PlatformUser, Reseller, User
+from tenants.permissions import ALL_PERMISSIONS, VIEWER_PERMISSIONS, Permission
+
+MARKER = "demo.json"
+_log = structlog.get_logger(__name__)
+_MANAGER_PERMISSIONS = ALL_PERMISSIONS - {Permission.CLIENTS_FULL_DELETE, Permission.AUDIT_READ}
+_STAFF = (
+    ("Owner", "Olivia Hart", "owner", ALL_PERMISSIONS),
+    ("Billing manager", "Marek Nowak", "billing", _MANAGER_PERMISSIONS),
+    ("Viewer", "Vera Lindqvist", "viewer", VIEWER_PERMISSIONS),
+)
+_PLATFORM_STAFF = (("Paula Admin", "admin"), ("Victor Viewer", "viewer"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Tenant:
+    plan: ResellerPlan
+    reseller_id: int
+    scope: Scope
+    setup: Setup
+
+
+def fill(settings: Settings) -> None:
+    """Make all of the demo; raises ConflictError in a database that holds other tenants."""
+    marker = settings.var_dir / MARKER
+    if _is_filled(marker):
+        return
+    with ExitStack() as stack:
+        gateway = SandboxGateway(settings)
+        stack.callback(gateway.close)
+        _refuse_foreign_data()
+        _make_platform_staff()
+        for plan in RESELLERS:
+            tenant = _make_tenant(settings, gateway, plan)
+            with tenant_scope(tenant.scope):
+                _fill_tenant(settings, gateway, tenant)
+            _log.info("demo.reseller_filled", reseller=plan.code)
+    _write_logins(marker)
+
+
+def _fill_tenant(settings: Settings, gateway: SandboxGateway, tenant: _Tenant) -> None:
+    for client in plan_clients(tenant.plan):
+        client_id = fill_client(tenant.plan, tenant.setup, client)
+        if client.card_zip is not None:
+            fill_cards(settings, gateway, tenant.plan, client, client_id)
+
+
+def describe(settings: Settings) -> dict[str, Any]:
+    """Addresses and sign-ins of the demo; raises ConflictError when it was never filled."""
+    marker = settings.var_dir / MARKER
+    try:
+        logins = json.loads(marker.read_text())["logins"]
+    except FileNotFoundError:
+        raise ConflictError(
+            "There is no demo here: `make run` makes one in an empty database."
+        ) from None
+    base = settings.base_url
+    return {
+        "urls": {
+            "office": f"{base}/login",
+            "platform": f"{base}/login",
+            "panel": f"{base}/clients/",
+            **settings.sandbox_addresses,
+            "metrics": f"{base}/metrics",
+        },
+        "logins": logins,
+    }
+
+
+def _is_filled(marker: Path) -> bool:
+    if not marker.exists():
+        return False
+    with platform_unit_of_work() as session:
+        return bool(session.scalar(select(func.count()).select_from(Reseller)))
+
+
+def _refuse_foreign_data() -> None:
+    with platform_unit_of_work() as session:
+        known = {plan.code for plan in RESELLERS}
+        foreign = set(session.scalars(select(Reseller.code))) - known
+    if foreign:
+        raise ConflictError("The demo is for an empty database; this one holds other resellers.")
+
+
+def _make_platform_staff() -> None:
+    with platform_unit_of_work() as session:
+        known = set(session.scalars(select(PlatformUser.email)))
+        for name, role in _PLATFORM_STAFF:
+            email = f"{role}@platform.example"
+            if email not in known:
+                staff.create_platform_user(
+                    session, email=email, name=name, role=role, password=PASSWORD
+                )
+
+
+def _make_tenant(settings: Settings, gateway: SandboxGateway, plan: ResellerPlan) -> _Tenant:
+    with platform_unit_of_work() as session:
+        reseller = session.scalar(select(Reseller).where(Reseller.code == plan.code))
+        if reseller is None:
+            reseller = _create_reseller(session, plan)
+        owner = session.scalars(
+            select(User).where(User.reseller_id == reseller.id).order_by(User.id)
+        ).first()
+        assert owner is not None
+        family = resellers.list_family(session, reseller.id)
+        scope = Scope(family, actor=Actor("user", owner.id, owner.email))
+        reseller_id = reseller.id
+    with tenant_scope(scope), unit_of_work() as session:
+        setup = _make_setup(session, settings, gateway, plan, reseller_id)
+    return _Tenant(plan, reseller_id, scope, setup)
+
+
+def _create_reseller(session: Session, plan: ResellerPlan) -> Reseller:
+    parent = None
+    if plan.parent is not None:
+        parent = session.scalars(select(Reseller).where(Reseller.code == plan.parent)).one()
+    reseller = resellers.create_reseller(
+        session,
+        name=plan.name,
+        code=plan.code,
+        currency_code=plan.currency,
+        timezone=plan.timezone,
+        parent=parent,
+        locale=plan.locale,
+        company_name=f"{plan.name} Inc." if plan.currency == "USD" else plan.name,
+        address=plan.address,
+        tax_id=plan.tax_id,
+        account_details="IBAN and routing numbers stand on request",
+        email=f"office@{plan.code}.example",
+        mail_from=f"billing@{plan.code}.example",
+    )
+    payment_accounts.create_general(session, reseller.id)
+    for role_name, person, mailbox, permissions in _STAFF:
+        role = staff.create_role(
+            session, reseller_id=reseller.id, name=role_name, permissions=permissions
+        )
+        staff.create_user(
+            session,
+            reseller_id=reseller.id,
+            role_id=role.id,
+            email=f"{mailbox}@{plan.code}.example",
+            name=person,
+            password=PASSWORD,
+            timezone=plan.timezone,
+            locale=plan.locale,
+        )
+    return reseller
+
+
+def _make_setup(
+    session: Session,
+    settings: Settings,
+    gateway: SandboxGateway,
+    plan: ResellerPlan,
+    reseller_id: int,
+) -> Setup:
+    terms = {one.name: one.id for one in payment_terms.list_terms(session, reseller_id)}
+    if not terms:
+        for name, rule in (
+            ("Monthly, 1st, 14 days", {"day_of_month": 1, "grace_days": 14}),
+            ("Every 15 days, 7 days", {"every_days": 15, "grace_days": 7}),
+            ("Weekly", {"every_days": 7, "grace_days": 3}),
+        ):
+            made = payment_terms.create_terms(
+                session,
+                reseller_id=reseller_id,
+                name=name,
+                remind_before=(3,),
+                remind_after=(1, 7),
+                **rule,
+            )
+            terms[name] = made.id
+    profiles = {one.name: one.id for one in tax_profiles.list_profiles(session, reseller_id)}
+    if not profiles:
+        made_profile = tax_profiles.create_profile(
+            session,
+            reseller_id=reseller_id,
+            name="Standard",
+            taxes=[(plan.tax[0], Decimal(plan.tax[1]), 1)],
+            is_default=True,
+        )
+        profiles[made_profile.name] = made_profile.id
+    accounts = {one.name: one.id for one in payment_accounts.list_accounts(session, reseller_id)}
+    for name in ("Bank", "Cash desk", "Authorize.net"):
+        if name not in accounts:
+            accounts[name] = payment_accounts.create_account(
+                session, reseller_id=reseller_id, name=name
+            ).id
+    login = f"demo-{plan.code}"[:20]
+    if not gateway_accounts.list_accounts(session, reseller_id):
+        account = gateway_accounts.create_account(
+            session,
+            reseller_id=reseller_id,
+            gateway="authorizenet",
+            name="Authorize.net",
+            description="Visa, Mastercard, American Express, Discover",
+            payment_account_id=accounts["Authorize.net"],
+            currency=plan.currency,
+            live=False,
+            credentials=gateway.open_merchant(login, plan.currency, plan.name),
+            key_ring=settings.credential_key_ring,
+        )
+        gateway.register_webhook(login, gateway_accounts.webhook_url(account, settings.base_url))
+    return Setup(
+        reseller_id=reseller_id,
+        terms={
+            "monthly": terms["Monthly, 1st, 14 days"],
+            "fortnight": terms["Every 15 days, 7 days"],
+        },
+        tax_profile_id=profiles["Standard"],
+        payment_account_ids=(accounts["Bank"], accounts["Cash desk"], accounts["General"]),
+        merchant_login=login,
+    )
+
+
+def _write_logins(marker: Path) -> None:
+    facts = {
+        "logins": [
+            _login("platform", None, f"{role}@platform.example", role)
+            for _, role in _PLATFORM_STAFF
+        ]
+        + [
+            _login("office", plan.name, f"{mailbox}@{plan.code}.example", role.lower())
+            for plan in RESELLERS
+            for role, _, mailbox, _ in _STAFF
+        ]
+        + [
+            _login("panel", plan.name, login, "client")
+            for plan in RESELLERS
+            for login in plan.panel_logins
+        ],
+    }
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = marker.with_suffix(".part")
+    unfinished.write_text(json.dumps(facts, indent=2, ensure_ascii=False))
+    unfinished.rename(marker)
+
+
+def _login(area: str, reseller: str | None, user: str, role: str) -> dict[str, str | None]:
+    return {"area": area, "reseller": reseller, "user": user, "password": PASSWORD, "role": role}
