@@ -132,8 +132,8 @@ def _plan_client(reseller: ResellerPlan, number: int, name: str) -> ClientPlan:
 
 
 def _billing_email(reseller: ResellerPlan, number: int) -> str:
-    if number in (13, 37):
+    if number in (15, 39):
         return f"accounts-{number}@bounce.example"  # the sandbox mailbox refuses this domain
-    if number == 25:
+    if number == 27:
         return f"accounts-{number}@later.example"  # and asks to try this one later
     return f"accounts-{number}@{reseller.code}-client.example"
