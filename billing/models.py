@@ -48,7 +48,14 @@ class ClientBalance(ClientOwned, Base):
         ForeignKeyConstraint(["reseller_id", "client_id"], ["clients.reseller_id", "clients.id"]),
         UniqueConstraint("reseller_id", "client_id"),
         CheckConstraint("credit = round(credit, 6) and abs(credit) < 1000000000", "credit"),
-        Index("ix_client_balances_available", "reseller_id", "available_micros", "client_id"),
+        # sorted as people see it: an unlimited balance is above every other
+        Index(
+            "ix_client_balances_available",
+            "reseller_id",
+            "postpaid",
+            "available_micros",
+            "client_id",
+        ),
     )
     client_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     currency: Mapped[str]

@@ -37,6 +37,13 @@ class MailMessage(TenantOwned, Base):
         CheckConstraint("state in ('queued', 'sending', 'sent', 'failed', 'deleted')", "state"),
         Index("ix_mail_messages_recent", "reseller_id", text("created_at desc"), text("id desc")),
         Index(
+            "ix_mail_messages_client",
+            "reseller_id",
+            "client_id",
+            text("created_at desc"),
+            text("id desc"),
+        ),
+        Index(
             "ix_mail_messages_due",
             "next_attempt_at",
             postgresql_where=text("state in ('queued', 'sending')"),

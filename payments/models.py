@@ -146,6 +146,7 @@ class Refill(ClientOwned, Base):
         CheckConstraint("amount > 0", "amount"),
         CheckConstraint("credited >= 0 and credited <= amount", "credited"),
         Index("ix_refills_client", "reseller_id", "client_id", text("created_at desc")),
+        Index("ix_refills_recent", "reseller_id", text("created_at desc"), text("id desc")),
         Index(
             "uq_refills_one_open_auto",
             "reseller_id",

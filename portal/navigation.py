@@ -64,11 +64,23 @@ OFFICE = (
                 _l("Invoices"), "office_invoices.index", "file-invoice", Permission.INVOICES_READ
             ),
             Entry(_l("Refills"), "office_refills.index", "credit-card", Permission.PAYMENTS_READ),
+        ),
+    ),
+    Section(
+        _l("Setup"),
+        (
+            Entry(
+                _l("Payment terms"),
+                "office_terms.index",
+                "calendar-event",
+                Permission.TERMS_READ,
+            ),
+            Entry(_l("Tax profiles"), "office_taxes.index", "percentage", Permission.TAXES_READ),
             Entry(
                 _l("Payment gateways"),
                 "office_gateways.index",
                 "wallet",
-                Permission.PAYMENTS_READ,
+                Permission.GATEWAYS_READ,
             ),
         ),
     ),

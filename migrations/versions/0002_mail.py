@@ -70,6 +70,17 @@ def _create_tables() -> None:
         postgresql_where=sa.text("state in ('queued', 'sending')"),
     )
     op.create_index(
+        "ix_mail_messages_client",
+        "mail_messages",
+        [
+            "reseller_id",
+            "client_id",
+            sa.literal_column("created_at desc"),
+            sa.literal_column("id desc"),
+        ],
+        unique=False,
+    )
+    op.create_index(
         "ix_mail_messages_recent",
         "mail_messages",
         ["reseller_id", sa.literal_column("created_at desc"), sa.literal_column("id desc")],

@@ -274,7 +274,7 @@ def _create_tables() -> None:
     op.create_index(
         "ix_client_balances_available",
         "client_balances",
-        ["reseller_id", "available_micros", "client_id"],
+        ["reseller_id", "postpaid", "available_micros", "client_id"],
         unique=False,
     )
     op.create_table(

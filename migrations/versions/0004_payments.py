@@ -291,6 +291,12 @@ def _create_tables() -> None:
         postgresql_where=sa.text("state in ('requested', 'processing', 'held', 'unknown')"),
     )
     op.create_index(
+        "ix_refills_recent",
+        "refills",
+        ["reseller_id", sa.literal_column("created_at desc"), sa.literal_column("id desc")],
+        unique=False,
+    )
+    op.create_index(
         "uq_refills_one_open_auto",
         "refills",
         ["reseller_id", "client_id"],
