@@ -84,16 +84,25 @@ def _sandboxes(site: Site) -> list[Program]:
     ]
 
 
+def _workers(*queues: str) -> list[str]:
+    command = [PYTHON, "-m", "dramatiq", "worker.main", "--processes", "1", "--threads", "4"]
+    # our own logging stands alone: one JSON object a line
+    command += ["--worker-shutdown-timeout", "2500", "--skip-logging"]
+    return [*command, "--queues", *queues]
+
+
 def _product(site: Site) -> list[Program]:
     web = [PYTHON, "-m", "granian", "--interface", "wsgi", "portal.wsgi:app"]
     # one thread a process: more of them make a Python process slower, not faster
     web += ["--workers", "2", "--blocking-threads", "1", "--respawn-failed-workers"]
     web += ["--host", HOST, "--port", str(site.ports.web), "--workers-kill-timeout", "2"]
-    workers = [PYTHON, "-m", "dramatiq", "worker.main", "--processes", "2", "--threads", "4"]
-    workers += ["--worker-shutdown-timeout", "2500"]
     tick = [PYTHON, "-m", "worker.tick"]
     return [
-        Program("workers", workers, JOBS, environment=site.environment),
+        # apart, so that a mail server that hangs cannot hold up a payment
+        Program(
+            "payment-workers", _workers("payments", "default"), JOBS, environment=site.environment
+        ),
+        Program("mail-workers", _workers("mail", "billing"), JOBS, environment=site.environment),
         Program("tick", tick, JOBS, environment=site.environment),
         Program("web", web, WEB, environment=site.environment),
     ]
