@@ -68,6 +68,12 @@ class Settings(BaseSettings):
             raise ValueError("GATEWAY_READ_TIMEOUT_S must be shorter than CHARGE_LEASE_S")
         return self
 
+    @model_validator(mode="after")
+    def _production_is_encrypted(self) -> Self:
+        if self.is_production and not self.base_url.startswith("https://"):
+            raise ValueError("BASE_URL must begin with https:// in production")
+        return self
+
     @property
     def is_production(self) -> bool:
         return self.environment == "production"
@@ -114,7 +120,7 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         lines = [
-            f"  {'.'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+            f"  {'.'.join(str(part) for part in item['loc']).upper() or 'Settings'}: {item['msg']}"
             for item in error.errors(include_input=False, include_context=False)
         ]
         sys.exit("Settings are missing or wrong (see .env.example):\n" + "\n".join(lines))

@@ -20,6 +20,7 @@ from core.clock import now
 from core.db import Session
 from core.errors import InvalidInputError
 from core.ids import new_token
+from mail import queue
 from mail.compose import Attachment, Content, compose
 from mail.models import MailAttachment, MailMessage
 from mail.smtp import ANSWER_PATIENCE, Answer, Outcome, SmtpServer, hand_over
@@ -193,6 +194,10 @@ def _leave_sending(mail: MailMessage, state: str) -> None:
     mail.state = state
     mail.lease_owner = None
     mail.lease_until = None
+    if state in ("sent", "failed") and mail.kind in queue.SECRET_KINDS:
+        # a link that signs somebody in has no business in a table once it cannot be sent any more
+        mail.body_text = queue.NOT_KEPT
+        mail.body_html = ""
 
 
 def _fail(session: Session, mail: MailMessage, error: str) -> None:

@@ -37,6 +37,10 @@ class MailKind(StrEnum):
     REPORT = "report"
 
 
+# Their text holds a link that signs a person in: staff who may read the mail queue never see it.
+SECRET_KINDS = frozenset({MailKind.PASSWORD_RESET.value})
+NOT_KEPT = "The text of this mail held a link for its recipient only and is not kept."
+
 _platform_sender: list[str] = []
 
 
@@ -110,13 +114,22 @@ def get_mail(session: Session, mail_id: UUID) -> MailMessage:
     return mail
 
 
+def readable_bodies(mail: MailMessage) -> tuple[str, str]:
+    """Text and HTML of a mail as staff may read them: nothing secret, also while it waits."""
+    if mail.kind in SECRET_KINDS:
+        return NOT_KEPT, ""
+    return mail.body_text, mail.body_html
+
+
 def send_again(session: Session, mail_id: UUID) -> MailMessage:
     """Put a failed mail back into the queue, with its tries counted anew.
 
     Its Message-ID stays, so a mail program can tell a second copy. Raises NotFoundError, and
-    ConflictError for a mail that has not failed.
+    ConflictError for a mail that has not failed or whose text is not kept.
     """
     mail = get_mail(session, mail_id)
+    if mail.kind in SECRET_KINDS:
+        raise ConflictError("This mail held a secret link: ask for a new one instead.")
     _move(
         session,
         mail,

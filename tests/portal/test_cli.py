@@ -177,21 +177,22 @@ def test_the_ledger_of_nobody_is_an_error(portal, clean_database):
 
 
 def test_the_demo_is_printed_for_scripts_and_for_people(portal, tmp_path):
-    facts = {
-        "urls": {"office": "http://127.0.0.1:8080/login"},
-        "logins": [
-            {
-                "area": "office",
-                "reseller": "Acme",
-                "user": "owner@acme.example",
-                "password": "demo",
-                "role": "Owner",
-            }
-        ],
-    }
-    (tmp_path / "demo.json").write_text(json.dumps(facts))
-    assert json.loads(portal("demo", "--json", VAR_DIR=str(tmp_path)).output) == facts
-    assert "owner@acme.example" in portal("demo", VAR_DIR=str(tmp_path)).output
+    logins = [
+        {
+            "area": "office",
+            "reseller": "Acme",
+            "user": "owner@acme.example",
+            "password": "demo",
+            "role": "owner",
+        }
+    ]
+    (tmp_path / "demo.json").write_text(json.dumps({"logins": logins}))
+    site = {"VAR_DIR": str(tmp_path), "SANDBOX_URLS": "mailbox=http://127.0.0.1:8082"}
+    printed = json.loads(portal("demo", "--json", **site).output)
+    assert printed["logins"] == logins
+    assert printed["urls"]["office"] == "http://127.0.0.1:8080/login"
+    assert printed["urls"]["mailbox"] == "http://127.0.0.1:8082"
+    assert "owner@acme.example" in portal("demo", **site).output
 
 
 def test_without_a_demo_it_says_how_to_get_one(portal, tmp_path):
