@@ -77,7 +77,7 @@ def _sandboxes(site: Site) -> list[Program]:
     mailbox += ["--http-port", str(ports.mailbox), "--store", str(site.var_dir / "mailbox")]
     gateway = [PYTHON, "-m", "sandbox.authorizenet", "--host", HOST]
     gateway += ["--port", str(ports.authorizenet)]
-    gateway += ["--state", str(site.var_dir / "authorizenet.json")]
+    gateway += ["--state", str(site.var_dir / "authorizenet.sqlite")]
     return [
         Program("mailbox", mailbox, SANDBOXES, grace_s=2, environment=site.environment),
         Program("authorizenet", gateway, SANDBOXES, grace_s=2, environment=site.environment),
