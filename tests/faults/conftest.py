@@ -1,6 +1,8 @@
 """The rig: its services live as long as this package's tests, its tenant for one test."""
 
 import itertools
+import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,10 +32,10 @@ SHORT = {"GATEWAY_READ_TIMEOUT_S": "2.5", "CHARGE_LEASE_S": "3", "CHARGE_GRACE_S
 
 
 @pytest.fixture(scope="package")
-def site(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Iterator[Rig]:
+def site(settings: Settings) -> Iterator[Rig]:
     """Services with fsync on, and a web server for the gateway's calls; put back at the end."""
-    folder: Path = tmp_path_factory.mktemp("faults")
-    folder.chmod(0o755)
+    # not pytest's own folder: another run of pytest closes that to the user PostgreSQL runs as
+    folder = Path(tempfile.mkdtemp(prefix="portal-faults-"))
     postgres = start_postgres(folder / "postgres")
     redis = start_redis(folder / "redis")
     with running_sandbox() as sandbox, running_mailbox() as mailbox:
@@ -71,13 +73,18 @@ def site(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Iterat
         configure(settings)
     redis.stop()
     postgres.stop("immediate")
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
 def rig(site: Rig) -> Iterator[Rig]:
     """The site with a tenant of this test alone, an empty queue and a well-behaved gateway."""
     site.redis.flush()
+    # what the tests before have left to be told must not come in between
+    site.sandbox.control("reset")
     site.sandbox.behave()
+    # off unless the test asks for them: most faults must be survived without any webhook
+    site.sandbox.control("webhooks", is_on=False)
     site.mailbox.clear()
     rig = Rig(**{**vars(site), "till": _open(site), "_workers": []})
     yield rig
@@ -92,6 +99,4 @@ def _open(site: Rig) -> Till:
         ).one()
         url = gateway_accounts.webhook_url(account, site.web_url)
     site.sandbox.add_merchant(till.merchant.login, webhook_urls=[url])
-    # off unless the test asks for them: most faults must be survived without any webhook
-    site.sandbox.control("webhooks", is_on=False)
     return till

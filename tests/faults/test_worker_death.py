@@ -106,6 +106,7 @@ def test_frozen_while_its_request_is_on_the_wire_and_back(rig: Rig):
         zombie = rig.start_worker(AUTHORIZENET_TEST_API_URL=url)
         wire.hold()
         refill_id = rig.till.request(card)
+        rig.wait_until_state(refill_id, "processing")
         assert wire.held.wait(20)
         zombie.freeze()
         rig.start_worker()
