@@ -4,6 +4,7 @@ Every id is derived from the plan, so each step may be repeated; nothing is writ
 """
 
 import json
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from decimal import Decimal
@@ -23,13 +24,14 @@ from core.uow import unit_of_work
 from payments import gateway_accounts
 from portal.demo.client_cards import fill_cards
 from portal.demo.client_history import Setup, fill_client
-from portal.demo.plan import PASSWORD, RESELLERS, ResellerPlan, plan_clients
+from portal.demo.plan import PASSWORD, RESELLERS, ClientPlan, ResellerPlan, plan_clients
 from portal.demo.sandbox import SandboxGateway
 from tenants import resellers, staff
 from tenants.models import PlatformUser, Reseller, User
 from tenants.permissions import ALL_PERMISSIONS, VIEWER_PERMISSIONS, Permission
 
 MARKER = "demo.json"
+PlanClients = Callable[[ResellerPlan], Iterable[ClientPlan]]
 _log = structlog.get_logger(__name__)
 _MANAGER_PERMISSIONS = ALL_PERMISSIONS - {Permission.CLIENTS_FULL_DELETE, Permission.AUDIT_READ}
 _STAFF = (
@@ -48,8 +50,11 @@ class _Tenant:
     setup: Setup
 
 
-def fill(settings: Settings) -> None:
-    """Make all of the demo; raises ConflictError in a database that holds other tenants."""
+def fill(settings: Settings, *, clients_of: PlanClients = plan_clients) -> None:
+    """Make all of the demo; raises ConflictError in a database that holds other tenants.
+
+    `clients_of` may answer fewer clients of a reseller than the plan has.
+    """
     marker = settings.var_dir / MARKER
     if _is_filled(marker):
         return
@@ -61,13 +66,15 @@ def fill(settings: Settings) -> None:
         for plan in RESELLERS:
             tenant = _make_tenant(settings, gateway, plan)
             with tenant_scope(tenant.scope):
-                _fill_tenant(settings, gateway, tenant)
+                _fill_tenant(settings, gateway, tenant, clients_of(plan))
             _log.info("demo.reseller_filled", reseller=plan.code)
     _write_logins(marker)
 
 
-def _fill_tenant(settings: Settings, gateway: SandboxGateway, tenant: _Tenant) -> None:
-    for client in plan_clients(tenant.plan):
+def _fill_tenant(
+    settings: Settings, gateway: SandboxGateway, tenant: _Tenant, plans: Iterable[ClientPlan]
+) -> None:
+    for client in plans:
         client_id = fill_client(tenant.plan, tenant.setup, client)
         if client.card_zip is not None:
             fill_cards(settings, gateway, tenant.plan, client, client_id)
