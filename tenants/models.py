@@ -28,17 +28,20 @@ CLIENT_STATUSES = ("active", "stop", "deleted")
 class Reseller(Base):
     """A tenant. `path` holds its ancestors and itself, root first.
 
-    Walled by a policy on its own id instead of `reseller_id`.
+    Walled by a policy on its own id instead of `reseller_id`. `request_id` comes from the drawn
+    form: a second click finds the first reseller.
     """
 
     __tablename__ = "resellers"
     __table_args__ = (
         UniqueConstraint("code"),
+        UniqueConstraint("request_id"),
         CheckConstraint("status in ('active', 'suspended')", "status"),
         CheckConstraint("code ~ '^[a-z0-9][a-z0-9-]{0,39}$'", "code"),
         Index("ix_resellers_path", "path", postgresql_using="gin"),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    request_id: Mapped[UUID | None]
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("resellers.id"))
     path: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
     name: Mapped[str]
@@ -252,6 +255,7 @@ class AuditRecord(TenantOwned, Base):
         ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
         Index("ix_audit_log_recent", "reseller_id", text("id desc")),
         Index("ix_audit_log_object", "reseller_id", "object_type", "object_id"),
+        Index("ix_audit_log_client", "reseller_id", "client_id", text("id desc")),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     client_id: Mapped[int | None] = mapped_column(BigInteger)

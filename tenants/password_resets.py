@@ -1,4 +1,4 @@
-"""Links for a forgotten password: 256 random bits, 30 minutes, used once.
+"""Links that set a password: 256 random bits, used once; 30 minutes for a forgotten one.
 
 Rows of every tenant: `session` is one of the platform role.
 """
@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 
 from core.clock import now
 from core.db import Session
-from core.errors import NotFoundError
+from core.errors import ConflictError, NotFoundError
 from core.ids import new_token
 from tenants import signin
 from tenants.signin_accounts import Account, get_account
@@ -17,10 +17,26 @@ from tenants.signin_models import PasswordReset
 from tenants.signin_sessions import Area, hash_token
 
 LIFETIME = timedelta(minutes=30)
+INVITATION_LIFETIME = timedelta(days=3)
+"""Nobody waits for an invitation as for a reset that was just asked for."""
 
 
 def create_reset(session: Session, account: Account) -> str:
     """A new link's token; the row holds only its hash. Earlier links stay valid."""
+    return _create(session, account, LIFETIME)
+
+
+def create_invitation(session: Session, account: Account) -> str:
+    """The token of a link that sets an account's first password.
+
+    Raises ConflictError for an account that has one: its owner asks for a reset by itself.
+    """
+    if account.password_hash is not None:
+        raise ConflictError("This person has a password already.")
+    return _create(session, account, INVITATION_LIFETIME)
+
+
+def _create(session: Session, account: Account, lifetime: timedelta) -> str:
     token = new_token()
     at = now()
     session.add(
@@ -30,7 +46,7 @@ def create_reset(session: Session, account: Account) -> str:
             subject_id=account.subject_id,
             reseller_id=account.reseller_id,
             created_at=at,
-            expires_at=at + LIFETIME,
+            expires_at=at + lifetime,
         )
     )
     session.flush()

@@ -32,14 +32,27 @@ ALL_PERMISSIONS = frozenset(Permission)
 VIEWER_PERMISSIONS = frozenset(p for p in Permission if p.value.endswith(":read"))
 
 
+MANAGER_PERMISSIONS = ALL_PERMISSIONS - {Permission.AUDIT_READ, Permission.CLIENTS_FULL_DELETE}
+STANDARD_ROLES: tuple[tuple[str, frozenset[Permission]], ...] = (
+    ("Owner", ALL_PERMISSIONS),
+    ("Billing manager", MANAGER_PERMISSIONS),
+    ("Viewer", VIEWER_PERMISSIONS),
+)
+"""What every new reseller begins with; the first user gets the first."""
+
+
 class PlatformPermission(StrEnum):
     """Rights of the platform's own staff."""
 
+    EVENTS_READ = "events:read"
+    LEDGER_EXECUTE = "ledger:execute"
+    LEDGER_READ = "ledger:read"
+    QUEUES_READ = "queues:read"
     TENANTS_READ = "tenants:read"
     TENANTS_WRITE = "tenants:write"
 
 
 PLATFORM_ROLES: dict[str, frozenset[PlatformPermission]] = {
     "admin": frozenset(PlatformPermission),
-    "viewer": frozenset({PlatformPermission.TENANTS_READ}),
+    "viewer": frozenset(p for p in PlatformPermission if p.value.endswith(":read")),
 }

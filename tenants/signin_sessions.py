@@ -135,6 +135,11 @@ def end_sessions(
     return _end(session, reason, *conditions)
 
 
+def end_sessions_of(session: Session, reseller_ids: Sequence[int], reason: str) -> int:
+    """End every session of the staff and clients of these resellers; how many there were."""
+    return len(_end_all(session, reason, SignInSession.reseller_id.in_(reseller_ids)))
+
+
 def delete_old_sessions(session: Session) -> None:
     """Forget what ended long ago; the audit log keeps the sign-ins."""
     session.execute(delete(SignInSession).where(SignInSession.expires_at < now() - KEPT_AFTER_END))
@@ -149,11 +154,14 @@ def _of(area: Area, subject_id: int) -> list[ColumnElement[bool]]:
 
 
 def _end(session: Session, reason: str, *conditions: ColumnElement[bool]) -> bool:
-    ended: Sequence[bytes] = session.scalars(
+    return bool(_end_all(session, reason, *conditions))
+
+
+def _end_all(session: Session, reason: str, *conditions: ColumnElement[bool]) -> Sequence[bytes]:
+    return session.scalars(
         update(SignInSession)
-        .where(*conditions)
+        .where(*conditions, SignInSession.ended_at.is_(None))
         .values(ended_at=now(), ended_reason=reason)
         .returning(SignInSession.token_hash)
         .execution_options(synchronize_session=False)
     ).all()
-    return bool(ended)

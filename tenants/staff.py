@@ -8,6 +8,7 @@ from core.addresses import checked_email
 from core.clock import now
 from core.db import Session
 from core.errors import InvalidInputError
+from core.tenancy import Actor
 from core.zones import get_zone
 from tenants import audit, passwords
 from tenants.models import PlatformUser, Role, User
@@ -17,9 +18,17 @@ NAME_LENGTH = 200
 
 
 def create_role(
-    session: Session, *, reseller_id: int, name: str, permissions: Iterable[Permission]
+    session: Session,
+    *,
+    reseller_id: int,
+    name: str,
+    permissions: Iterable[Permission],
+    actor: Actor | None = None,
 ) -> Role:
-    """A named set of permissions; raises InvalidInputError for a name that is taken or missing."""
+    """A named set of permissions; raises InvalidInputError for a name that is taken or missing.
+
+    `actor` is given only where no tenant scope is set.
+    """
     clean = _name(name)
     taken = session.scalar(
         select(Role.id).where(Role.reseller_id == reseller_id, Role.name == clean)
@@ -38,6 +47,7 @@ def create_role(
         object_id=role.id,
         object_label=clean,
         changes={"name": (None, clean), "permissions": (None, granted)},
+        actor=actor,
     )
     return role
 
@@ -52,11 +62,12 @@ def create_user(
     password: str | None = None,
     timezone: str = "UTC",
     locale: str = "en",
+    actor: Actor | None = None,
 ) -> User:
-    """A person of a reseller; without a password it sets one by "forgot password".
+    """A person of a reseller; without a password it sets one by an invitation's link.
 
-    Raises InvalidInputError for a wrong or taken address, an unknown role of this reseller, an
-    unknown time zone, or a weak password.
+    `actor` is given only where no tenant scope is set. Raises InvalidInputError for a wrong or
+    taken address, an unknown role of this reseller, an unknown time zone, or a weak password.
     """
     clean, address = _name(name), _address(email)
     taken = session.scalar(
@@ -89,6 +100,7 @@ def create_user(
         object_id=user.id,
         object_label=address,
         changes={"email": (None, address), "name": (None, clean), "role": (None, role.name)},
+        actor=actor,
     )
     return user
 

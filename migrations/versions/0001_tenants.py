@@ -89,6 +89,7 @@ def _create_tables() -> None:
     op.create_table(
         "resellers",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("request_id", sa.Uuid(), nullable=True),
         sa.Column("parent_id", sa.BigInteger(), nullable=True),
         sa.Column("path", sa.ARRAY(sa.BigInteger()), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
@@ -120,6 +121,7 @@ def _create_tables() -> None:
             ["parent_id"], ["resellers.id"], name=op.f("fk_resellers_parent_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_resellers")),
+        sa.UniqueConstraint("request_id", name=op.f("uq_resellers_request_id")),
         sa.UniqueConstraint("code", name=op.f("uq_resellers_code")),
         sa.UniqueConstraint("portal_host", name=op.f("uq_resellers_portal_host")),
     )
@@ -159,6 +161,12 @@ def _create_tables() -> None:
             ["reseller_id"], ["resellers.id"], name=op.f("fk_audit_log_reseller_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_log")),
+    )
+    op.create_index(
+        "ix_audit_log_client",
+        "audit_log",
+        ["reseller_id", "client_id", sa.literal_column("id desc")],
+        unique=False,
     )
     op.create_index(
         "ix_audit_log_object",
