@@ -49,6 +49,13 @@ bench: $(READY) ## Measure the claims of benchmarks/ against their references
 chromium: ## Install Chromium for the browser journeys (as root on Debian; else say what to install)
 	@.ci/chromium
 
+messages: $(READY) ## Collect the texts for translators into translations/
+	@.ci/messages translations/messages.pot
+	@for catalog in translations/*/LC_MESSAGES/messages.po; do \
+	  [ ! -e "$$catalog" ] || $(BIN)/pybabel --quiet update --no-fuzzy-matching --no-wrap \
+	    -i translations/messages.pot -o "$$catalog" -l "$$(basename "$${catalog%/LC_MESSAGES/*}")"; \
+	done
+
 lock: $(READY) ## Resolve pyproject.toml into requirements.lock; LOCK_OPTIONS=--upgrade takes newer packages
 	$(BIN)/uv pip compile pyproject.toml --group dev -q --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --universal --python-version 3.11 $(LOCK_OPTIONS) -o requirements.lock
@@ -57,4 +64,4 @@ clean: ## Delete what can be made again; the data under var/ stays
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup run test check fmt demo bench chromium lock clean
+.PHONY: help setup run test check fmt demo bench chromium messages lock clean
