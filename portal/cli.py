@@ -17,6 +17,8 @@ from core.errors import AppError, ConflictError, InvariantError
 from core.logs import configure_logging
 from core.platform_uow import platform_unit_of_work
 from mail import queue
+from payments import gateway_accounts
+from payments.models import GatewayAccount
 from portal.demo.fill import describe, fill
 from portal.health import check_services
 from tenants import signin
@@ -171,6 +173,23 @@ def reset_password(email: str, code: str | None, password: str) -> None:
     except AppError as error:
         raise click.ClickException(error.message) from error
     click.echo(f"{email} has a new password; every session of that person has ended.")
+
+
+@main.command("reseal-credentials")
+@click.pass_obj
+def reseal_credentials(settings: Settings) -> None:
+    """Encrypt all gateway credentials with the first of CREDENTIAL_KEYS, so that others can go."""
+    try:
+        with platform_unit_of_work() as session:
+            accounts = session.scalars(
+                select(GatewayAccount).order_by(GatewayAccount.id).with_for_update()
+            ).all()
+            for account in accounts:
+                gateway_accounts.reseal_credentials(session, account, settings.credential_key_ring)
+    except InvariantError as error:
+        raise click.ClickException(f"{error.message}; nothing was changed") from error
+    key_id = next(iter(settings.credential_key_ring))
+    click.echo(f"Credentials of {len(accounts)} gateway accounts are encrypted with key {key_id}.")
 
 
 def _only(accounts: list[Account], email: str) -> Account:
