@@ -11,7 +11,6 @@ keys, zero-sum trigger, one transaction each, from one Python process per connec
 
 import argparse
 import multiprocessing
-import os
 import re
 import subprocess
 import tempfile
@@ -25,6 +24,7 @@ from sqlalchemy import create_engine, text
 from benchmarks.stage import Stage, open_stage
 from billing import ledger
 from core.clock import now
+from core.db import Session
 from core.engines import dispose_engines
 from core.ids import new_id
 from core.tenancy import Scope, tenant_scope
@@ -32,6 +32,7 @@ from core.uow import configure, unit_of_work
 from sandbox.embedded import Postgres
 
 CLIENTS = 1000
+BATCH = 20
 SCRIPT = f"\\set c random(1, {CLIENTS})\nselect bare_post(:c, 0.01);\n"
 
 _REFERENCE = (
@@ -91,37 +92,49 @@ def _pgbench(postgres: Postgres, connections: int, seconds: int) -> float:
     return float(found[1])
 
 
-def _post_until(stage: Stage, client_ids: list[int], seconds: int, done: "Queue[int]") -> None:
+def _post_until(
+    stage: Stage, client_ids: list[int], seconds: int, batch: int, done: "Queue[int]"
+) -> None:
     dispose_engines()
     configure(stage.settings)
     count = 0
     with tenant_scope(Scope((stage.reseller_id,))):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            client_id = client_ids[(count * 7919 + os.getpid()) % len(client_ids)]
             with unit_of_work() as session:
-                ledger.post(
-                    session,
-                    ledger.Posting(
-                        reseller_id=stage.reseller_id,
-                        client_id=client_id,
-                        kind=ledger.EntryKind.CHARGE,
-                        source_id=new_id(),
-                        currency="USD",
-                        effective_at=now(),
-                        description="Benchmark",
-                        lines=ledger.charge_lines(Decimal("0.01"), Decimal()),
-                    ),
-                )
-            count += 1
+                for _ in range(batch):
+                    _post_one(session, stage, client_ids[(count * 7919) % len(client_ids)])
+                    count += 1
     done.put(count)
 
 
-def _ours(stage: Stage, clients: list[int], connections: int, seconds: int) -> float:
+def _post_one(session: Session, stage: Stage, client_id: int) -> None:
+    ledger.post(
+        session,
+        ledger.Posting(
+            reseller_id=stage.reseller_id,
+            client_id=client_id,
+            kind=ledger.EntryKind.CHARGE,
+            source_id=new_id(),
+            currency="USD",
+            effective_at=now(),
+            description="Benchmark",
+            lines=ledger.charge_lines(Decimal("0.01"), Decimal()),
+        ),
+    )
+
+
+def _ours(
+    stage: Stage, clients: list[int], connections: int, seconds: int, batch: int = 1
+) -> float:
     done: Queue[int] = multiprocessing.Queue()
     workers = [
-        multiprocessing.Process(target=_post_until, args=(stage, clients, seconds, done))
-        for _ in range(connections)
+        multiprocessing.Process(
+            # each process has clients of its own: batches that share rows would deadlock
+            target=_post_until,
+            args=(stage, clients[number::connections] or clients, seconds, batch, done),
+        )
+        for number in range(connections)
     ]
     for worker in workers:
         worker.start()
@@ -155,6 +168,7 @@ def main() -> None:
         _make_reference(stage.postgres)
         before = _pgbench(stage.postgres, chosen.connections, chosen.seconds)
         ours = _ours(stage, clients, chosen.connections, chosen.seconds)
+        batched = _ours(stage, clients, chosen.connections, chosen.seconds, BATCH)
         hot = _ours(stage, clients[:1], chosen.connections, chosen.seconds)
         after = _pgbench(stage.postgres, chosen.connections, chosen.seconds)
         wrong = _wrong_balances(stage.postgres)
@@ -162,8 +176,10 @@ def main() -> None:
     print(f"{chosen.connections} connections, {chosen.seconds} s each, fsync on, a second:")
     print(f"  reference  {reference:7.0f}  bare SQL function, pgbench ({before:.0f}, {after:.0f})")
     print(f"  ours       {ours:7.0f}  charges through the application, {CLIENTS} clients")
+    print(f"  batched    {batched:7.0f}  {BATCH} of them in one transaction, as usage is posted")
     print(f"  ours, hot  {hot:7.0f}  the same on one client")
     print(f"  ratio      {ours / reference:7.2f}  ours / reference (aim: 0.50)")
+    print(f"  ratio      {batched / reference:7.2f}  batched / reference")
     print(f"  balances that differ from their lines: {wrong}")
 
 

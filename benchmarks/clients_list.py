@@ -1,0 +1,182 @@
+"""Requests a second for the Clients list, beside a bare page with the same rows.
+
+Run: `python -m benchmarks.clients_list [--clients 1000000] [--resellers 10] [--seconds 8]`
+
+Both pages are served by Granian with one thread in each of 4 processes, from the same embedded
+PostgreSQL with that many clients, to 32 keep-alive connections that ask for pages of one
+reseller's list. Ours is the real screen: sign-in session, permissions, tenant scope, keyset query,
+layout, formatting, security headers. The reference is `benchmarks/bare_list.py`.
+"""
+
+import argparse
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+
+from benchmarks import load
+from benchmarks.stage import Stage, open_stage
+from core.platform_uow import platform_unit_of_work
+from tenants import resellers, signin_sessions, staff
+from tenants.permissions import ALL_PERMISSIONS
+
+_FURNISH = (
+    "insert into payment_terms (reseller_id, name, day_of_month) select id, 'Monthly', 1"
+    " from resellers on conflict do nothing",
+    "insert into client_billing (client_id, reseller_id, payment_terms_id)"
+    " select c.id, c.reseller_id, t.id from clients c join payment_terms t using (reseller_id)",
+    "insert into tags (reseller_id, name) select id, 'tag ' || n from resellers,"
+    " generate_series(1, 5) n",
+    "insert into client_tags (client_id, tag_id, reseller_id) select c.id, t.id, c.reseller_id"
+    " from clients c join tags t using (reseller_id) where t.id % 5 = c.id % 7",
+    "update client_balances set live = (client_id * 7919) % 100000 - 20000 where client_id % 3 = 0",
+)
+
+
+def _fill(stage: Stage, clients: int, count: int) -> None:
+    each = clients // count
+    stage.make_clients(each)
+    for number in range(1, count):
+        with platform_unit_of_work() as session:
+            made = resellers.create_reseller(
+                session,
+                name=f"Bench {number}",
+                code=f"bench-{number}",
+                currency_code="USD",
+                timezone="UTC",
+            )
+            reseller_id = made.id
+        stage.make_clients(each, reseller_id=reseller_id)
+    engine = create_engine(stage.postgres.url("postgres", "portal"))
+    with engine.begin() as connection:
+        for statement in _FURNISH:
+            connection.execute(text(statement))
+    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        connection.execute(text("vacuum analyze"))
+    engine.dispose()
+
+
+def _sign_in(stage: Stage) -> str:
+    with platform_unit_of_work() as session:
+        role = staff.create_role(
+            session, reseller_id=stage.reseller_id, name="Owner", permissions=ALL_PERMISSIONS
+        )
+        user = staff.create_user(
+            session,
+            reseller_id=stage.reseller_id,
+            role_id=role.id,
+            email="owner@bench.example",
+            name="Owner",
+        )
+        return signin_sessions.begin_session(
+            session,
+            area="office",
+            subject_id=user.id,
+            reseller_id=stage.reseller_id,
+            ip="127.0.0.1",
+            user_agent="benchmark",
+        )
+
+
+def _environment(stage: Stage, port: int) -> dict[str, str]:
+    settings = stage.settings
+    return {
+        **os.environ,
+        "ENVIRONMENT": "development",
+        "DATABASE_URL_OFFICE": settings.database_url_office,
+        "DATABASE_URL_PANEL": settings.database_url_panel,
+        "DATABASE_URL_PLATFORM": settings.database_url_platform,
+        "REDIS_URL": settings.redis_url,
+        "SECRET_KEY": settings.secret_key.get_secret_value(),
+        "CREDENTIAL_KEYS": settings.credential_keys.get_secret_value(),
+        "BASE_URL": f"http://127.0.0.1:{port}",
+        "SMTP_HOST": "127.0.0.1",
+        "MAIL_FROM": settings.mail_from,
+        "LOG_LEVEL": "WARNING",
+        "BENCH_RESELLER": str(stage.reseller_id),
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@contextmanager
+def _served(target: str, port: int, environment: Mapping[str, str]) -> Iterator[None]:
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "granian", "--interface", "wsgi", target),
+            *("--workers", "4", "--blocking-threads", "1", "--no-access-log"),
+            *("--host", "127.0.0.1", "--port", str(port), "--log-level", "error"),
+        ],
+        env=dict(environment),
+        cwd=Path(__file__).resolve().parents[1],
+    )
+    try:
+        time.sleep(4)
+        yield
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _measure(
+    target: str, port: int, environment: Mapping[str, str], paths: list[str], headers: str, s: int
+) -> tuple[load.Result, load.Result]:
+    with _served(target, port, environment):
+        load.run(port, paths, headers, connections=8, seconds=2)
+        alone = load.run(port, paths, headers, connections=1, seconds=2)
+        return load.run(port, paths, headers, connections=32, seconds=s), alone
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description="Requests a second for the Clients list")
+    arguments.add_argument("--clients", type=int, default=1_000_000)
+    arguments.add_argument("--resellers", type=int, default=10)
+    arguments.add_argument("--seconds", type=int, default=8)
+    chosen = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as folder, open_stage(Path(folder)) as stage:
+        print(f"making {chosen.clients} clients of {chosen.resellers} resellers …", flush=True)
+        _fill(stage, chosen.clients, chosen.resellers)
+        cookie = f"Cookie: office_session={_sign_in(stage)}\r\n"
+        port = _free_port()
+        environment = _environment(stage, port)
+        names = [f"client {n}" for n in (1, 3, 5, 7, 9)]
+        bare_paths = ["/clients", *(f"/clients?after={n.replace(' ', '+')}" for n in names)]
+        pages = ["/office/clients/?status=any", "/office/clients/?sort=-name", "/office/clients/"]
+        searches = ["/office/clients/?q=client+77", "/office/clients/?q=lient+901"]
+        bare = ("benchmarks.bare_list:app", port, environment, bare_paths, "", chosen.seconds)
+        before, bare_alone = _measure(*bare)
+        ours, ours_alone = _measure(
+            "portal.wsgi:app", port, environment, pages, cookie, chosen.seconds
+        )
+        search, search_alone = _measure(
+            "portal.wsgi:app", port, environment, searches, cookie, chosen.seconds
+        )
+        after, _ = _measure(*bare)
+    reference = (before.per_second + after.per_second) / 2
+    print(f"{chosen.clients} clients, 4 processes × 1 thread, 32 connections, requests a second:")
+    for name, found, alone in (
+        ("reference", before, bare_alone),
+        ("ours", ours, ours_alone),
+        ("search", search, search_alone),
+    ):
+        print(
+            f"  {name:10} {found.per_second:7.0f}  median {found.median_ms:6.1f} ms, p99"
+            f" {found.p99_ms:6.1f} ms; alone {alone.median_ms:5.1f} ms; {found.failures} failed"
+        )
+    print(f"  ratio      {ours.per_second / reference:7.2f}  ours / reference (aim: 500 a second)")
+
+
+if __name__ == "__main__":
+    main()
