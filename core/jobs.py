@@ -10,6 +10,8 @@ import structlog
 
 from core.db import Session
 
+QUEUES = ("default", "payments", "mail", "billing")
+"""Where jobs wait: those of a package in its own queue if there is one, else in the first."""
 _KEY = "jobs"
 _log = structlog.get_logger(__name__)
 

@@ -97,7 +97,7 @@ PLATFORM = (
     Section(
         None,
         (
-            Entry(_l("Overview"), "platform_home.index", "home"),
+            Entry(_l("Overview"), "platform_home.index", "home", PlatformPermission.TENANTS_READ),
             Entry(
                 _l("Resellers"),
                 "platform_resellers.index",
@@ -108,11 +108,12 @@ PLATFORM = (
                 _l("Ledger check"),
                 "platform_ledger.index",
                 "scale",
-                PlatformPermission.TENANTS_READ,
+                PlatformPermission.LEDGER_READ,
             ),
             Entry(
-                _l("Events log"), "platform_events.index", "bell", PlatformPermission.TENANTS_READ
+                _l("Events log"), "platform_events.index", "bell", PlatformPermission.EVENTS_READ
             ),
+            Entry(_l("Queues"), "platform_jobs.index", "activity", PlatformPermission.QUEUES_READ),
         ),
     ),
 )

@@ -15,11 +15,11 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from core.errors import InvariantError
+from core.jobs import QUEUES
 from worker.observe import JobRecord
 from worker.retries import QuietRetries, retry_at_most
 from worker.scope import TenantScope
 
-QUEUES = ("default", "payments", "mail", "billing")
 TIME_LIMIT_S = 600
 # Below some 30 s a busy process is taken for dead and its message runs twice at once.
 HEARTBEAT_TIMEOUT_MS = 60_000

@@ -69,7 +69,7 @@ def _home(identity: Identity) -> str:
     if identity.area == "panel":
         return "/clients/"
     if identity.area == "platform":
-        return "/platform/tenants"
+        return "/platform/"
     if Permission.CLIENTS_READ in identity.permissions:
         return "/office/clients"
     groups = menu_for(viewer_of(identity))

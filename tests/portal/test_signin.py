@@ -23,7 +23,7 @@ def test_staff_arrive_at_their_clients(anonymous: Browser, acme: Tenant) -> None
 def test_platform_staff_arrive_at_the_tenants(anonymous: Browser, platform_admin: int) -> None:
     answer = sign_in(anonymous, "admin@platform.example", PASSWORD)
 
-    assert answer.location == "/platform/tenants"
+    assert answer.location == "/platform/"
     assert b"Platform Admin" in anonymous.get("/account").data
 
 

@@ -27,7 +27,10 @@ def finish_invoice(invoice_id: str) -> None:
 
 
 @actor("billing.check_ledger", max_retries=0)
-def check_ledger() -> None:
-    """Prove the books of the reseller in scope."""
+def check_ledger(after_id: int | None = None) -> None:
+    """Prove the books of the reseller in scope; with `after_id` only if no check is newer."""
+    reseller_id = current_scope().home_reseller_id
     with unit_of_work() as session:
-        ledger_check.check_ledger(session, current_scope().home_reseller_id)
+        last = ledger_check.find_last_check(session, reseller_id)
+        if after_id is None or last is None or last.id <= after_id:
+            ledger_check.check_ledger(session, reseller_id)

@@ -1,0 +1,1 @@
+"""Screens of the platform's own staff: the only ones that see several tenants."""

@@ -1,0 +1,1 @@
+"""The events log of all tenants."""

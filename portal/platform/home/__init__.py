@@ -1,0 +1,1 @@
+"""The overview: what needs attention over the whole installation."""

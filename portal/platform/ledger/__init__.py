@@ -1,0 +1,1 @@
+"""The ledger check: results of every tenant, run now, findings explained."""
