@@ -172,6 +172,14 @@ def get_reseller(session: Session, reseller_id: int) -> Reseller:
     return reseller
 
 
+def is_active(session: Session, reseller_id: int) -> bool:
+    """False for a suspended reseller; one suspended above it is outside a tenant's scope.
+
+    What holds for those above too is asked of all tenants: `signed_in.is_trading`.
+    """
+    return get_reseller(session, reseller_id).status == "active"
+
+
 def list_family(session: Session, reseller_id: int) -> tuple[int, ...]:
     """The reseller and its descendants, itself first: the scope of its staff."""
     ids = session.scalars(

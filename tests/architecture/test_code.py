@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,14 @@ def test_the_tenant_scope_is_set_by_infrastructure_only(path: Path):
         and node.func.id == "tenant_scope"
     ]
     assert not used, f"{name}:{used}: the view decorator and the worker's middleware set the scope"
+
+
+def test_every_screen_stands_in_the_contract_that_keeps_screens_apart():
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contracts = {one["id"]: one for one in config["tool"]["importlinter"]["contracts"]}
+    screens = {
+        f"portal.{area}.{path.parent.name}"
+        for area in ("office", "panel", "platform")
+        for path in (ROOT / "portal" / area).glob("*/__init__.py")
+    }
+    assert set(contracts["screens-apart"]["modules"]) == screens

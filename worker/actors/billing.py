@@ -5,14 +5,20 @@ from uuid import UUID
 from billing import autoinvoicing, invoices, ledger_check
 from core.tenancy import current_scope
 from core.uow import unit_of_work
+from tenants import resellers
 from worker.broker import actor
 
 
 @actor("billing.invoice_client")
 def invoice_client(client_id: int) -> None:
-    """Invoice every boundary that has passed, each in a transaction of its own, in order."""
+    """Invoice every boundary that has passed, each in a transaction of its own, in order.
+
+    None while the reseller is suspended: what fell due is made when it is active again.
+    """
     while True:
         with unit_of_work() as session:
+            if not resellers.is_active(session, current_scope().home_reseller_id):
+                return
             if autoinvoicing.invoice_next_period(session, client_id) is None:
                 return
 

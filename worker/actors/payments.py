@@ -3,10 +3,12 @@
 from functools import partial
 from uuid import UUID
 
+from core.tenancy import current_scope
 from core.uow import unit_of_work
 from payments import auto_payment, charging, events, lookups, saved_cards
 from payments.gateway_accounts import OpenGateway, open_gateway
 from payments.patience import patience_of
+from tenants import resellers
 from worker.broker import actor
 from worker.context import settings
 
@@ -35,9 +37,10 @@ def handle_event(event_id: int) -> None:
 
 @actor("payments.auto_charge", max_retries=0)
 def auto_charge(client_id: int) -> None:
-    """Ask for the automatic charge of a client, if one is due."""
+    """Ask for the automatic charge of a client, if one is due and its reseller not suspended."""
     with unit_of_work() as session:
-        auto_payment.request_due(session, client_id)
+        if resellers.is_active(session, current_scope().home_reseller_id):
+            auto_payment.request_due(session, client_id)
 
 
 # no row says that a list is stale, so here the queue tries again

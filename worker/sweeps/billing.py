@@ -10,6 +10,7 @@ from core import jobs
 from core.clock import now
 from core.db import Session
 from tenants.models import Client, ClientCompany, Reseller
+from tenants.signed_in import is_trading
 from worker.sweeps import BATCH, sweep
 
 # the job that was sent with the row gets this long before it counts as lost
@@ -19,7 +20,7 @@ CHECK_EVERY = timedelta(days=1)
 
 @sweep("billing.due", every_s=60)
 def find_due_clients(session: Session) -> int:
-    """Clients of which a boundary has passed; deleted ones are not invoiced by themselves."""
+    """Clients of which a boundary has passed; none that is deleted or of a suspended reseller."""
     due = session.execute(
         select(ClientBilling.client_id, ClientBilling.reseller_id)
         .join(
@@ -29,10 +30,12 @@ def find_due_clients(session: Session) -> int:
                 Client.id == ClientBilling.client_id,
             ),
         )
+        .join(Reseller, Reseller.id == ClientBilling.reseller_id)
         .where(
             ClientBilling.autoinvoicing,
             ClientBilling.next_invoice_at <= now(),
             Client.status != "deleted",
+            is_trading(),
         )
         .order_by(ClientBilling.next_invoice_at)
         .limit(BATCH)

@@ -19,7 +19,8 @@ from payments.models import (
     SavedCard,
 )
 from payments.state import RefillState
-from tenants.models import Client
+from tenants.models import Client, Reseller
+from tenants.signed_in import is_trading
 from worker.sweeps import BATCH, sweep
 
 # the job that was sent with the row gets this long before it counts as lost
@@ -114,6 +115,7 @@ def find_due_clients(session: Session) -> int:
     due = session.execute(
         select(auto.client_id, auto.reseller_id)
         .join(Client, and_(Client.id == auto.client_id, Client.reseller_id == auto.reseller_id))
+        .join(Reseller, Reseller.id == auto.reseller_id)
         .join(
             balance,
             and_(balance.client_id == auto.client_id, balance.reseller_id == auto.reseller_id),
@@ -123,6 +125,7 @@ def find_due_clients(session: Session) -> int:
             auto.suspended_at.is_(None),
             or_(auto.next_try_at.is_(None), auto.next_try_at <= now()),
             Client.status == "active",
+            is_trading(),
             or_(
                 and_(
                     ~balance.postpaid,
