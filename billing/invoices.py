@@ -163,28 +163,29 @@ def mail_invoice(session: Session, invoice_id: UUID) -> MailMessage | None:
         raise ConflictError("This invoice has no file yet.")
     if invoice.state != "to_send":
         return None
-    company = get_company(session, invoice.client_id)
-    to_address = company.billing_email or company.main_email
-    letter = render_letter("invoice", invoice.parties["locale"], **_letter_variables(invoice))
     try:
-        mail = queue_mail(
-            session,
-            reseller_id=invoice.reseller_id,
-            client_id=invoice.client_id,
-            kind=MailKind.INVOICE,
-            dedupe_key=f"invoice:{invoice.id}",
-            to_address=to_address,
-            subject=letter.subject,
-            body_text=letter.text,
-            body_html=letter.html,
-            file_ids=(invoice.file_id,),
-        )
+        mail = _queue(session, invoice, f"invoice:{invoice.id}")
     except InvalidInputError as error:
         _record_unsent(session, invoice, error.message)
         return None
     invoice.state = "normal"
     invoice.sent_at = now()
     session.flush()
+    return mail
+
+
+def mail_again(session: Session, invoice_id: UUID, *, request_id: UUID) -> MailMessage | None:
+    """Queue the same file once more, on staff's wish; None when this wish was queued before.
+
+    Raises NotFoundError, ConflictError without a stored file, InvalidInputError for a client
+    without an address that mail can reach.
+    """
+    invoice = get_invoice(session, invoice_id)
+    if invoice.file_id is None:
+        raise ConflictError("This invoice has no file yet.")
+    mail = _queue(session, invoice, f"invoice:{invoice.id}:{request_id}")
+    if mail is not None:
+        _record(session, invoice, "mail_again", {"to": (None, mail.to_address)})
     return mail
 
 
@@ -322,6 +323,23 @@ def _repeated(known: Invoice, client_id: int, period: Period) -> Invoice:
     if known.client_id != client_id or known.ends_at != period.ends_at:
         raise ConflictError("This form was sent before with other content.")
     return known
+
+
+def _queue(session: Session, invoice: Invoice, dedupe_key: str) -> MailMessage | None:
+    company = get_company(session, invoice.client_id)
+    letter = render_letter("invoice", invoice.parties["locale"], **_letter_variables(invoice))
+    return queue_mail(
+        session,
+        reseller_id=invoice.reseller_id,
+        client_id=invoice.client_id,
+        kind=MailKind.INVOICE,
+        dedupe_key=dedupe_key,
+        to_address=company.billing_email or company.main_email,
+        subject=letter.subject,
+        body_text=letter.text,
+        body_html=letter.html,
+        file_ids=() if invoice.file_id is None else (invoice.file_id,),
+    )
 
 
 def _letter_variables(invoice: Invoice) -> dict[str, object]:

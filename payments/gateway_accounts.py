@@ -83,6 +83,33 @@ def create_account(
     return account
 
 
+def update_account(
+    session: Session,
+    account: GatewayAccount,
+    *,
+    name: str,
+    description: str,
+    payment_account_id: int,
+    position: int,
+) -> None:
+    """Change how the account is shown and booked; raises InvalidInputError naming the field."""
+    name = " ".join(name.split())
+    if not name:
+        raise InvalidInputError("Enter a name.", "name")
+    wish = {
+        "name": name,
+        "description": description.strip(),
+        "payment_account_id": payment_account_id,
+        "position": position,
+    }
+    changes = audit.differences({field: getattr(account, field) for field in wish}, wish)
+    for field, value in wish.items():
+        setattr(account, field, value)
+    session.flush()
+    if changes:
+        _audit(session, account, "update", changes)
+
+
 def replace_credentials(
     session: Session,
     account: GatewayAccount,

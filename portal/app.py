@@ -13,6 +13,29 @@ from core.config import Settings
 from portal import access, csrf, errors, formatting, headers, htmx, listing, request_id, request_log
 from portal.health import bp as health
 from portal.navigation import menu_for
+from portal.office import words
+from portal.office.audit import bp as office_audit
+from portal.office.clients import bp as office_clients
+from portal.office.events import bp as office_events
+from portal.office.gateways import bp as office_gateways
+from portal.office.home import bp as office_home
+from portal.office.invoices import bp as office_invoices
+from portal.office.mail import bp as office_mail
+from portal.office.refills import bp as office_refills
+from portal.office.taxes import bp as office_taxes
+from portal.office.terms import bp as office_terms
+from portal.office.transactions import bp as office_transactions
+from portal.panel.auto_payment import bp as panel_auto_payment
+from portal.panel.cards import bp as panel_cards
+from portal.panel.home import bp as panel_home
+from portal.panel.invoices import bp as panel_invoices
+from portal.panel.refill import bp as panel_refill
+from portal.panel.transactions import bp as panel_transactions
+from portal.platform.events.views import bp as platform_events
+from portal.platform.home.views import bp as platform_home
+from portal.platform.jobs.views import bp as platform_jobs
+from portal.platform.ledger.views import bp as platform_ledger
+from portal.platform.resellers import bp as platform_resellers
 from portal.signin import bp as signin
 from portal.viewer import current_viewer
 from portal.webhooks.views import bp as webhooks
@@ -21,7 +44,33 @@ ROOT = Path(__file__).resolve().parent.parent
 LANGUAGES = ("en",)
 MAX_BODY_BYTES = 16 * 1024 * 1024
 
-BLUEPRINTS: tuple[Blueprint, ...] = (health, signin, webhooks)
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    health,
+    signin,
+    webhooks,
+    office_home,
+    office_clients,
+    office_transactions,
+    office_invoices,
+    office_refills,
+    office_mail,
+    office_events,
+    office_audit,
+    office_terms,
+    office_taxes,
+    office_gateways,
+    platform_home,
+    platform_resellers,
+    platform_ledger,
+    platform_events,
+    platform_jobs,
+    panel_home,
+    panel_refill,
+    panel_cards,
+    panel_auto_payment,
+    panel_transactions,
+    panel_invoices,
+)
 
 
 def create_app(settings: Settings, *extra_blueprints: Blueprint) -> Flask:
@@ -71,6 +120,7 @@ def _prepare_templates(app: Flask) -> None:
     app.jinja_env.globals["icon_sprite"] = _icon_sprite
     formatting.init_app(app)
     listing.init_app(app)
+    words.init_app(app)
     app.context_processor(lambda: {"viewer": current_viewer(), "menu": menu_for(current_viewer())})
     app.url_defaults(_name_static_version)
 

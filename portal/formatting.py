@@ -46,7 +46,7 @@ def percent(value: Decimal, places: int | None = None) -> str:
 
 def day(value: date) -> str:
     """A calendar day, which has no zone."""
-    return dates.format_date(value, format="medium", locale=_locale())
+    return dates.format_date(value, "d MMM y", locale=_locale())
 
 
 def instant(value: datetime, zone: str | None = None) -> str:

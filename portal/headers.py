@@ -25,6 +25,11 @@ FIXED_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+# styles may stand in a mail's own markup; the sandbox gives it an origin of its own
+FOREIGN_MARKUP_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none';"
+    " base-uri 'none'; frame-ancestors 'self'; sandbox"
+)
 ONE_YEAR_S = 365 * 24 * 3600
 
 
@@ -38,6 +43,16 @@ def allow_form_action(address: str) -> None:
     if parts.scheme not in {"http", "https"} or not parts.netloc or " " in parts.netloc:
         raise ValueError("a form may only be allowed to lead to an absolute http(s) address")
     g.form_action_origins = [*g.get("form_action_origins", []), f"{parts.scheme}://{parts.netloc}"]
+
+
+def allow_own_frame() -> None:
+    """Let the page of this one answer hold a frame with an address of ours."""
+    g.may_frame = True
+
+
+def show_foreign_markup() -> None:
+    """This one answer is somebody's HTML (a mail): no script, no form, no request leaves it."""
+    g.is_foreign = True
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -58,7 +73,11 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def _policy() -> str:
+    if g.get("is_foreign", False):
+        return FOREIGN_MARKUP_POLICY
     directives = dict(CONTENT_SECURITY_POLICY)
+    if g.get("may_frame", False):
+        directives["frame-src"] = "'self'"
     origins = g.get("form_action_origins", [])
     if origins:
         directives["form-action"] = " ".join([directives["form-action"], *origins])

@@ -31,6 +31,7 @@ def wants_partial() -> bool:
 def render(
     page: str,
     partial: str | None = None,
+    /,
     *,
     status: int = 200,
     **context: Any,  # noqa: ANN401 (template values are of any type)

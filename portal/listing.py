@@ -1,6 +1,14 @@
 """Addresses of a list: its filters, order and place live in the query string and nowhere else."""
 
-from flask import Flask, request, url_for
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Flask, Response, request, url_for
+from flask_babel import ngettext
+
+from portal.formatting import number
+from portal.htmx import hx, render, wants_partial
+from portal.keyset import COUNT_LIMIT
 
 # the place in the list is lost whenever what is listed changes
 PLACE_ARGUMENTS = ("after", "before")
@@ -26,6 +34,48 @@ def next_sort(column: str, current: str) -> str:
     return f"-{column}" if current == column else column
 
 
+def chosen(name: str, options: Sequence[str], default: str) -> str:
+    """The argument `name` when it is one of `options`, else `default`: a filter never fails."""
+    value = request.args.get(name, default)
+    return value if value in options else default
+
+
+def canonical_url() -> str:
+    """The present address without empty arguments: what the address bar should show."""
+    arguments = {
+        name: values for name, values in request.args.to_dict(flat=False).items() if any(values)
+    }
+    return url_for(str(request.endpoint), **(request.view_args or {}), **arguments)  # type: ignore[arg-type]
+
+
+def render_list(page: str, partial: str, /, **context: Any) -> Response:  # noqa: ANN401 (template values)
+    """The list's page or its partial; while one types, the address bar follows."""
+    here = canonical_url()
+    response = render(page, partial, here=here, **context)
+    if not wants_partial():
+        return response
+    name = request.headers.get("HX-Trigger-Name")
+    if name == "q":
+        return hx(response, replace_url=here)
+    return hx(response, push_url=here) if name else response
+
+
+def count_text(count: int | None, shown: int) -> str:
+    """How many rows there are, as far as they were counted."""
+    if count is None:
+        return ""
+    if count > COUNT_LIMIT:
+        return f"{number(COUNT_LIMIT)}+"
+    text: str = ngettext(
+        "%(shown)s of %(total)s",
+        "%(shown)s of %(total)s",
+        count,
+        shown=number(shown),
+        total=number(count),
+    )
+    return text
+
+
 def init_app(app: Flask) -> None:
     """Make both known to templates."""
-    app.jinja_env.globals.update(url_with=url_with, next_sort=next_sort)
+    app.jinja_env.globals.update(url_with=url_with, next_sort=next_sort, count_text=count_text)

@@ -1,0 +1,65 @@
+"""Form fields that speak our own words: amounts, e-mail addresses, time zones, tags."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from wtforms import Field, Form, StringField
+from wtforms.validators import ValidationError
+from wtforms.widgets import TextInput
+
+from core.addresses import checked_email
+from core.errors import InvalidInputError
+from core.money import parse_amount
+from portal import formatting
+
+
+class AmountField(Field):
+    """An exact decimal, typed with a comma or a point; empty is None."""
+
+    widget = TextInput()
+    data: Decimal | None
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return "" if self.data is None else formatting.number(self.data)
+
+    def process_formdata(self, valuelist: Sequence[Any]) -> None:
+        text = str(valuelist[0]).strip() if valuelist else ""
+        self.data = None
+        if not text:
+            return
+        try:
+            self.data = parse_amount(text, get_locale() or "en")
+        except InvalidInputError as error:
+            raise ValueError(_(error.message)) from error
+
+
+class TagsField(StringField):
+    """Names separated by commas; `names` are they, each once."""
+
+    @property
+    def names(self) -> list[str]:
+        found = (" ".join(name.split()) for name in (self.data or "").split(","))
+        return list(dict.fromkeys(name for name in found if name))
+
+
+def latin_email(_form: Form, field: Field) -> None:
+    """Validator: an address that our mail can reach, or none."""
+    try:
+        field.data = checked_email(field.data or "", field.short_name)
+    except InvalidInputError as error:
+        raise ValidationError(_(error.message)) from error
+
+
+def put_error(form: Form, error: InvalidInputError) -> bool:
+    """Show a domain error at its field; False when the form has no such field."""
+    name = error.field or ""
+    if name not in form:
+        return False
+    field = form[name]
+    field.errors = [*field.errors, _(error.message)]
+    return True

@@ -1,0 +1,196 @@
+"""Keyset paging: a page begins beside a row, so it costs the same at any depth.
+
+The walked index begins with `reseller_id`: every reseller of the scope is walked by itself for one
+page at most, and the heads are merged.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from flask import request
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Select, func, literal, select, true, tuple_
+from sqlalchemy.sql.selectable import LateralFromClause, Subquery
+
+from core.db import Session
+from core.tenancy import current_scope
+
+PAGE_SIZE = 50
+COUNT_LIMIT = 10_000
+
+T = TypeVar("T")
+
+_READERS: dict[type, Callable[[Any], Any]] = {
+    int: int,
+    bool: bool,
+    str: str,
+    UUID: UUID,
+    datetime: datetime.fromisoformat,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One column of the order: its name in the picked rows, and its type."""
+
+    name: str
+    kind: type
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """By which keys, all in one direction; the last one is unique."""
+
+    keys: Sequence[Key]
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page begins: after a row, or before one; the list's head when both are empty."""
+
+    after: str = ""
+    before: str = ""
+
+    @property
+    def is_head(self) -> bool:
+        return not self.after and not self.before
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Rows in order; `previous` and `next` are places, empty where the list ends.
+
+    `count` stops at COUNT_LIMIT; None when nobody asked.
+    """
+
+    rows: Sequence[T]
+    previous: str = ""
+    next: str = ""
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A page's ids, picked by walking an index; join the rest of the row to `picked`."""
+
+    order: Order
+    place: Place
+    family: Subquery
+    picked: LateralFromClause
+    is_reversed: bool = False
+    size: int = PAGE_SIZE
+    counted: Select[Any] = field(kw_only=True)
+
+    def decorate(self, *columns: Any, keep: Sequence[Any] = ()) -> Select[Any]:  # noqa: ANN401 (SQLAlchemy's own columns)
+        """The page's rows with `columns`; the keys come along for the places.
+
+        `keep`: (table, condition, is outer) for each join from the picked ids on.
+        """
+        keys = [self.picked.c[key.name].label(f"key_{key.name}") for key in self.order.keys]
+        descending = self.order.descending != self.is_reversed
+        ordered = [self.picked.c[key.name] for key in self.order.keys]
+        query = select(*columns, *keys).select_from(self.family).join(self.picked, true())
+        for table, condition, is_outer in keep:
+            # joined by the query itself: the narrowing to a reseller then stays in ON
+            query = query.join(table, condition, isouter=is_outer)
+        return query.order_by(*(one.desc() if descending else one.asc() for one in ordered)).limit(
+            self.size + 1
+        )
+
+
+def read_place() -> Place:
+    """The place that the address names."""
+    return Place(request.args.get("after", ""), request.args.get("before", ""))
+
+
+def walk(
+    pick: Any,  # noqa: ANN401 (a select of any columns)
+    *,
+    owner: Any,  # noqa: ANN401 (a column of any table)
+    order: Order,
+    place: Place,
+    reseller_ids: Sequence[int] | None = None,
+    size: int = PAGE_SIZE,
+) -> Walk:
+    """Pick a page of `pick`, whose columns carry the names of the keys.
+
+    `owner` is the reseller's column of the walked table; `reseller_ids` narrows the scope.
+    """
+    ids = list(current_scope().reseller_ids if reseller_ids is None else reseller_ids)
+    family = select(
+        func.unnest(literal(ids, ARRAY(BigInteger))).column_valued("owner_id").label("owner_id")
+    ).subquery("family")
+    columns = [pick.selected_columns[key.name] for key in order.keys]
+    at = _read(place.before or place.after, order.keys)
+    is_reversed = bool(place.before) and at is not None
+    descending = order.descending != is_reversed
+    picked = pick.where(owner == family.c.owner_id).correlate(family)
+    if at is not None:
+        here, there = tuple_(*columns), tuple_(*at)
+        picked = picked.where(here < there if descending else here > there)
+    picked = picked.order_by(*(one.desc() if descending else one.asc() for one in columns))
+    return Walk(
+        order,
+        Place() if at is None else place,
+        family,
+        picked.limit(size + 1).lateral("picked"),
+        is_reversed,
+        size,
+        counted=pick.where(owner.in_(ids)),
+    )
+
+
+def read_page(
+    session: Session, walked: Walk, query: Select[Any], make: Callable[[Any], T]
+) -> Page[T]:
+    """Run the one query of the list; `make` turns a database row into the screen's own."""
+    found = session.execute(query).all()
+    has_more = len(found) > walked.size
+    rows = list(found[: walked.size])
+    if walked.is_reversed:
+        rows.reverse()
+    is_head = walked.place.is_head
+    has_previous = has_more if walked.is_reversed else not is_head
+    has_next = walked.is_reversed or has_more
+    names = [f"key_{key.name}" for key in walked.order.keys]
+    return Page(
+        [make(row) for row in rows],
+        previous=_write(rows[0], names) if rows and has_previous else "",
+        next=_write(rows[-1], names) if rows and has_next else "",
+        count=len(rows) if is_head and not has_more else _count(session, walked.counted),
+    )
+
+
+def _count(session: Session, counted: Select[Any]) -> int:
+    limited = counted.order_by(None).limit(COUNT_LIMIT + 1).subquery()
+    return session.scalar(select(func.count()).select_from(limited)) or 0
+
+
+def _write(row: Any, names: Sequence[str]) -> str:  # noqa: ANN401 (a row of any query)
+    values = [getattr(row, name) for name in names]
+    plain = [one if isinstance(one, int | str) else _text(one) for one in values]
+    text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _read(cursor: str, keys: Sequence[Key]) -> list[ColumnElement[Any]] | None:
+    """The values of a place; None for a text that is none: the list then begins at its head."""
+    if not cursor:
+        return None
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        values = json.loads(text)
+        if len(values) != len(keys) or "\x00" in text:
+            return None
+        return [literal(_READERS[key.kind](value)) for key, value in zip(keys, values, strict=True)]
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,1 @@
+"""The back office of a reseller: one folder a screen."""

@@ -1,0 +1,59 @@
+"""What the client form offers to choose from."""
+
+from functools import cache
+
+from babel import Locale, localedata
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from billing.models import PaymentTerms, TaxProfile
+from core.db import Session
+from core.tenancy import current_scope
+from portal.office.clients.forms import Choices
+from tenants import resellers
+from tenants.models import Reseller
+
+
+def read_choices(session: Session, reseller_id: int | None = None) -> Choices:
+    """Those of one reseller, or of all in the scope with the reseller's name added."""
+    family = [(one.id, one.name) for one in resellers.list_resellers(session)]
+    names = dict(family)
+    is_one = reseller_id is not None or len(current_scope().reseller_ids) == 1
+
+    def label(name: str, owner_id: int) -> str:
+        return name if is_one else f"{name} – {names[owner_id]}"
+
+    terms = _rows(session, PaymentTerms, reseller_id)
+    taxes = _rows(session, TaxProfile, reseller_id)
+    return Choices(
+        resellers=family,
+        terms=[("", _("None")), *((one, label(name, owner)) for one, name, owner in terms)],
+        taxes=[
+            ("", _("Default of the reseller")),
+            *((one, label(name, owner)) for one, name, owner in taxes),
+        ],
+        locales=[("", _("Not set")), *_languages(str(get_locale() or "en"))],
+    )
+
+
+def _rows(
+    session: Session, model: type[PaymentTerms] | type[TaxProfile], reseller_id: int | None
+) -> list[tuple[int, str, int]]:
+    wanted = (
+        select(model.id, model.name, model.reseller_id)
+        .join(Reseller, Reseller.id == model.reseller_id)
+        .order_by(Reseller.name, model.name)
+    )
+    if reseller_id is not None:
+        wanted = wanted.where(model.reseller_id == reseller_id)
+    return [(row[0], row[1], row[2]) for row in session.execute(wanted)]
+
+
+@cache
+def _languages(shown_in: str) -> tuple[tuple[str, str], ...]:
+    codes = [code for code in localedata.locale_identifiers() if code.isalpha() and code != "root"]
+    named = ((code, Locale.parse(code).get_display_name(shown_in)) for code in codes)
+    return tuple(
+        sorted(((c, f"{n[:1].upper()}{n[1:]}") for c, n in named if n), key=lambda p: p[1])
+    )

@@ -1,0 +1,45 @@
+"""The payment gateway form."""
+
+from flask_babel import lazy_gettext as _l
+from wtforms import Form, IntegerField, PasswordField, RadioField, SelectField, StringField
+from wtforms.validators import InputRequired, Length, Optional
+
+from core.currencies import list_active_currencies
+
+_SHORT = Length(max=200, message=_l("Use at most 200 characters."))
+
+
+class GatewayForm(Form):
+    """How a gateway is shown and booked, and its credentials, which are never shown again."""
+
+    name = StringField(_l("Name"), [InputRequired(_l("Enter a name.")), _SHORT])
+    description = StringField(_l("Description"), [_SHORT])
+    payment_account_id = SelectField(
+        _l("Payment account"), [InputRequired(_l("Choose a payment account."))], coerce=int
+    )
+    position = IntegerField(_l("Position"), [Optional()], default=1)
+    login = PasswordField(_l("API login ID"))
+    transaction_key = PasswordField(_l("Transaction key"))
+    signature_key = PasswordField(_l("Signature key"))
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        fields = (self.login, self.transaction_key, self.signature_key)
+        return {field.short_name: field.data or "" for field in fields}
+
+
+class NewGatewayForm(GatewayForm):
+    """A new one also says which currency it takes and whether real money moves."""
+
+    reseller_id = SelectField(_l("Reseller"), coerce=int)
+    currency = SelectField(_l("Currency"), [InputRequired(_l("Choose a currency."))])
+    mode = RadioField(
+        _l("Mode"),
+        choices=[("sandbox", _l("Sandbox: no real money")), ("live", _l("Live"))],
+        default="sandbox",
+    )
+
+    def offer_currencies(self) -> None:
+        self.currency.choices = [
+            (one.code, f"{one.code} – {one.name}") for one in list_active_currencies()
+        ]

@@ -1,0 +1,243 @@
+"""Invoices: list, page, file, mail, and one made by hand."""
+
+import io
+from uuid import UUID
+
+from flask import Blueprint, Response, flash, redirect, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from billing import invoices
+from billing.invoice_contents import Contents
+from core import jobs
+from core.clock import today
+from core.db import Session
+from core.errors import ConflictError, InvalidInputError, NotFoundError
+from core.ids import new_id
+from core.uow import unit_of_work
+from portal.access import current_user_timezone, current_viewer, office_view
+from portal.fields import put_error
+from portal.htmx import hx, render, toast, wants_partial
+from portal.keyset import read_place
+from portal.listing import chosen, render_list
+from portal.office import client_choice
+from portal.office.client_choice import ChosenClient
+from portal.office.form_ids import read_form_id
+from portal.office.invoices import manual, queries
+from portal.office.invoices.manual import Days, InvoiceForm
+from portal.office.invoices.queries import PAID, SORTS, STATES, Filters
+from portal.office.period import period_options, read_period
+from tenants.files import get_file
+from tenants.permissions import Permission
+
+bp = Blueprint("office_invoices", __name__, url_prefix="/office/invoices")
+
+
+@bp.get("/")
+@office_view(Permission.INVOICES_READ)
+def index() -> ResponseReturnValue:
+    filters = Filters(
+        search=request.args.get("q", "").strip()[:100],
+        client_id=request.args.get("client", type=int),
+        state=chosen("state", STATES, "any"),
+        paid=chosen("paid", PAID, "any"),
+        period=read_period(),
+        sort=chosen("sort", SORTS, "-date"),
+    )
+    with unit_of_work() as session:
+        client = client_choice.find_chosen(session, filters.client_id)
+        page = queries.read_invoices(session, filters, read_place())
+        totals = queries.sum_invoices(session, filters, page.count)
+    return render_list(
+        "office/invoices/index.html",
+        "office/invoices/_table.html",
+        page=page,
+        filters=filters,
+        client=client,
+        totals=totals,
+        periods=period_options(),
+        day=today(current_user_timezone()),
+        may_execute=current_viewer().may(Permission.INVOICES_EXECUTE),
+    )
+
+
+@bp.get("/<uuid:invoice_id>")
+@office_view(Permission.INVOICES_READ)
+def show(invoice_id: UUID) -> ResponseReturnValue:
+    with unit_of_work() as session:
+        page = queries.get_page(session, invoice_id)
+    return render(
+        "office/invoices/show.html",
+        "office/invoices/_invoice.html",
+        page=page,
+        day=today(current_user_timezone()),
+        request_id=new_id(),
+    )
+
+
+@bp.get("/<uuid:invoice_id>/pdf")
+@office_view(Permission.INVOICES_READ)
+def pdf(invoice_id: UUID) -> ResponseReturnValue:
+    """The stored file: the same bytes every time. `download` saves instead of showing."""
+    with unit_of_work() as session:
+        invoice = invoices.get_invoice(session, invoice_id)
+        if invoice.file_id is None:
+            raise NotFoundError
+        file = get_file(session, invoice.file_id)
+        name, media_type, content = file.name, file.media_type, file.content
+    return send_file(
+        io.BytesIO(content),
+        mimetype=media_type,
+        download_name=name,
+        as_attachment="download" in request.args,
+        etag=False,
+    )
+
+
+@bp.post("/<uuid:invoice_id>/issue")
+@office_view(Permission.INVOICES_EXECUTE)
+def issue(invoice_id: UUID) -> ResponseReturnValue:
+    """Verified: it counts from now on and is mailed; issuing again changes nothing."""
+    with unit_of_work() as session:
+        number = invoices.issue(session, invoice_id).number
+    return _back(invoice_id, _("Invoice %(number)s is issued and on its way.", number=number))
+
+
+@bp.post("/<uuid:invoice_id>/finish")
+@office_view(Permission.INVOICES_EXECUTE)
+def finish(invoice_id: UUID) -> ResponseReturnValue:
+    """Ask again for the file and the mail of an issued invoice that still lacks them."""
+    with unit_of_work() as session:
+        invoice = invoices.get_invoice(session, invoice_id)
+        if invoice.issued_at is None:
+            raise ConflictError("This invoice waits to be verified.")
+        jobs.enqueue(
+            session,
+            "billing.finish_invoice",
+            reseller_id=invoice.reseller_id,
+            invoice_id=str(invoice.id),
+        )
+    return _back(invoice_id, _("The file and its mail are being made."))
+
+
+@bp.post("/<uuid:invoice_id>/send-again")
+@office_view(Permission.INVOICES_EXECUTE)
+def send_again(invoice_id: UUID) -> ResponseReturnValue:
+    """Mail the stored file once more; the same drawn button sends once."""
+    request_id = read_form_id("request_id")
+    try:
+        with unit_of_work() as session:
+            invoices.mail_again(session, invoice_id, request_id=request_id)
+    except InvalidInputError as error:
+        return _back(invoice_id, _(error.message), level="error")
+    return _back(invoice_id, _("The invoice is in the mail queue."))
+
+
+@bp.get("/new")
+@office_view(Permission.INVOICES_EXECUTE)
+def new() -> ResponseReturnValue:
+    """What an invoice made now would hold."""
+    with unit_of_work() as session:
+        client = client_choice.get_chosen(session, request.args.get("client", 0, type=int))
+        days = manual.read_days(session, client)
+        form = InvoiceForm(request.args if "last_on" in request.args else None)
+        if form.last_on.data is None:
+            form.last_on.data = days.today_on
+        contents = _preview(session, client, days, form)
+    return _draw(client, days, form, contents, _drawn_id())
+
+
+@bp.post("/new")
+@office_view(Permission.INVOICES_EXECUTE)
+def create() -> ResponseReturnValue:
+    """Make it; the same drawn form sent twice makes one invoice."""
+    invoice_id = read_form_id("invoice_id")
+    with unit_of_work() as session:
+        client = client_choice.get_chosen(session, request.form.get("client", 0, type=int))
+        known = invoices.find_invoice(session, invoice_id)
+        days = manual.read_days(session, client)
+        form = InvoiceForm(request.form)
+        contents = None if known else _preview(session, client, days, form)
+    if known is not None:
+        return _made(invoice_id)
+    if form.errors or form.last_on.data is None:
+        return _draw(client, days, form, contents, invoice_id, status=422)
+    try:
+        with unit_of_work() as session:
+            made = invoices.create_invoice(
+                session,
+                invoice_id=invoice_id,
+                client_id=client.id,
+                period=days.period_to(form.last_on.data),
+                autoinvoice=False,
+            )
+            if made is not None and form.issue.data:
+                invoices.issue(session, invoice_id)
+    except InvalidInputError as error:
+        messages = [] if put_error(form, error) else [_(error.message)]
+        return _draw(client, days, form, contents, invoice_id, status=422, messages=messages)
+    if made is None:
+        nothing = [_("There is nothing to pay in this period, so no invoice was made.")]
+        return _draw(client, days, form, contents, invoice_id, status=422, messages=nothing)
+    return _made(invoice_id)
+
+
+def _preview(
+    session: Session, client: ChosenClient, days: Days, form: InvoiceForm
+) -> Contents | None:
+    form.first_on, form.latest_on = days.first_on, days.today_on
+    if not form.validate() or form.last_on.data is None:
+        return None
+    try:
+        return manual.preview(session, client, days.period_to(form.last_on.data))
+    except InvalidInputError as error:
+        put_error(form, error)
+        return None
+
+
+def _draw(
+    client: ChosenClient,
+    days: Days,
+    form: InvoiceForm,
+    contents: Contents | None,
+    invoice_id: UUID,
+    *,
+    status: int = 200,
+    messages: list[str] | None = None,
+) -> Response:
+    page = render(
+        "office/invoices/new.html",
+        "office/invoices/_form.html",
+        status=status,
+        client=client,
+        days=days,
+        form=form,
+        contents=contents,
+        invoice_id=invoice_id,
+        messages=messages or [],
+    )
+    return hx(page, trigger={"dialog:open": {}}) if status == 200 else page
+
+
+def _drawn_id() -> UUID:
+    """The id of the form that is being drawn anew, else a new one."""
+    try:
+        return UUID(request.args.get("invoice_id", ""))
+    except ValueError:
+        return new_id()
+
+
+def _made(invoice_id: UUID) -> Response:
+    address = url_for("office_invoices.show", invoice_id=invoice_id)
+    flash(_("The invoice is made."), "success")
+    if wants_partial():
+        return hx(redirect=address)
+    return redirect(address, 303)  # type: ignore[return-value]
+
+
+def _back(invoice_id: UUID, text: str, *, level: str = "success") -> Response:
+    address = url_for("office_invoices.show", invoice_id=invoice_id)
+    if wants_partial():
+        return hx(trigger={"invoices-changed": {}, "toast": toast(text, level)}, reswap="none")
+    flash(text, level)
+    return redirect(address, 303)  # type: ignore[return-value]

@@ -1,0 +1,127 @@
+"""Words and colours of the back office for states that several screens show."""
+
+from flask import Flask
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _l
+
+Word = tuple[LazyString, str]
+
+WORDS: dict[str, dict[str, Word]] = {
+    "client": {
+        "active": (_l("active"), "ok"),
+        "stop": (_l("stopped"), "warn"),
+        "deleted": (_l("deleted"), "off"),
+    },
+    "transaction": {
+        "pending": (_l("pending"), "warn"),
+        "approved": (_l("approved"), "ok"),
+    },
+    "kind": {
+        "payment": (_l("Payment"), "ok"),
+        "extra_charge": (_l("Extra charge"), "info"),
+        "services_charge": (_l("Services charge"), "info"),
+        "package_fee": (_l("Package fee"), "info"),
+    },
+    "entry": {
+        "payment": (_l("Payments"), "ok"),
+        "refill": (_l("Card refills"), "ok"),
+        "charge": (_l("Charges"), "info"),
+        "invoice": (_l("Invoices"), "info"),
+        "reversal": (_l("Reversals"), "warn"),
+    },
+    "invoice": {
+        "to_verify": (_l("to verify"), "warn"),
+        "to_send": (_l("to send"), "info"),
+        "normal": (_l("sent"), "ok"),
+    },
+    "paid": {
+        "draft": (_l("not issued"), "off"),
+        "unpaid": (_l("unpaid"), "info"),
+        "part": (_l("partly paid"), "info"),
+        "overdue": (_l("overdue"), "bad"),
+        "paid": (_l("paid"), "ok"),
+    },
+    "refill": {
+        "requested": (_l("requested"), "info"),
+        "processing": (_l("processing"), "info"),
+        "held": (_l("held"), "warn"),
+        "unknown": (_l("unknown"), "warn"),
+        "succeeded": (_l("succeeded"), "ok"),
+        "declined": (_l("declined"), "bad"),
+        "failed": (_l("failed"), "bad"),
+        "abandoned": (_l("abandoned"), "off"),
+    },
+    "attempt": {
+        "sending": (_l("being sent"), "info"),
+        "unknown": (_l("unknown"), "warn"),
+        "held": (_l("held"), "warn"),
+        "succeeded": (_l("succeeded"), "ok"),
+        "declined": (_l("declined"), "bad"),
+        "not_charged": (_l("not charged"), "off"),
+    },
+    "source": {
+        "panel": (_l("Client panel"), "off"),
+        "staff": (_l("Staff"), "info"),
+        "auto": (_l("Auto payment"), "off"),
+    },
+    "mail": {
+        "queued": (_l("queued"), "info"),
+        "sending": (_l("sending"), "info"),
+        "sent": (_l("sent"), "ok"),
+        "failed": (_l("failed"), "bad"),
+    },
+    "mail_kind": {
+        "invoice": (_l("Invoice"), "off"),
+        "reminder_before": (_l("Reminder before"), "off"),
+        "reminder_after": (_l("Reminder after"), "off"),
+        "low_balance": (_l("Low balance"), "off"),
+        "rates": (_l("Rates"), "off"),
+        "auto_payment": (_l("Auto payment"), "off"),
+        "payment": (_l("Payment"), "off"),
+        "panel_access": (_l("Panel access"), "off"),
+        "password_reset": (_l("Password reset"), "off"),
+        "report": (_l("Report"), "off"),
+    },
+    "level": {
+        "info": (_l("info"), "info"),
+        "warning": (_l("warning"), "warn"),
+        "error": (_l("error"), "bad"),
+    },
+    "account": {
+        "client_live": (_l("Client, live"), "off"),
+        "client_fixed": (_l("Client, fixed"), "off"),
+        "cash": (_l("Cash"), "off"),
+        "clearing": (_l("Gateway clearing"), "off"),
+        "revenue": (_l("Revenue"), "off"),
+        "tax": (_l("Tax"), "off"),
+        "invoiced": (_l("Invoiced"), "off"),
+        "received": (_l("Received"), "off"),
+    },
+    "tax_mode": {
+        "none": (_l("No taxes"), "off"),
+        "excluding": (_l("Excluding taxes"), "off"),
+        "including": (_l("Including taxes"), "off"),
+    },
+}
+
+
+def word(group: str, value: str) -> str:
+    """The word for a stored value; a value without one is shown as it is."""
+    found = WORDS[group].get(value)
+    return str(found[0]) if found else value.replace("_", " ")
+
+
+def tone(group: str, value: str) -> str:
+    """The colour that goes with it."""
+    found = WORDS[group].get(value)
+    return found[1] if found else "off"
+
+
+def options(group: str) -> list[tuple[str, str]]:
+    """Pairs of value and word, for a filter."""
+    return [(value, str(text)) for value, (text, _tone) in WORDS[group].items()]
+
+
+def init_app(app: Flask) -> None:
+    """Make them known to templates."""
+    app.jinja_env.globals.update(word=word, tone=tone, word_options=options)
