@@ -19,9 +19,10 @@ ROLES = ("portal_owner", "portal_office", "portal_panel", "portal_platform", "po
 LOGIN_ROLES = ROLES[:-1]
 _MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
-# First minor release of each major with the row-level-security fixes of 2026-11-12
+# The oldest major that can grant a role without its rights being inherited (`create_roles`), and
+# the first minor release of each with the row-level-security fixes of 2026-11-12
 # (CVE-2026-120154, CVE-2026-116311, CVE-2026-16237 and those before them).
-_FIRST_SAFE_MINOR = {14: 25, 15: 20, 16: 16, 17: 12, 18: 6, 19: 1}
+_FIRST_SAFE_MINOR = {16: 16, 17: 12, 18: 6, 19: 1}
 
 
 def alembic_config(connection: Connection | None = None) -> Config:

@@ -12,7 +12,7 @@ OWNER = "portal_owner"
 
 @pytest.mark.parametrize(
     "version",
-    [140025, 140026, 150020, 150021, 160016, 170012, 180006, 180007, 190001, 200000, 210003],
+    [160016, 160017, 170012, 180006, 180007, 190001, 200000, 210003],
 )
 def test_a_server_without_known_holes_is_taken(version):
     schema.check_server_version(version)
@@ -23,8 +23,7 @@ def test_a_server_without_known_holes_is_taken(version):
     [
         (96024, "PostgreSQL 9.6024 is too old"),
         (130023, "PostgreSQL 13.23 is too old"),
-        (140024, "PostgreSQL 14.24 has known row-level-security holes; install 14.25 or newer"),
-        (150019, "PostgreSQL 15.19 has known row-level-security holes; install 15.20 or newer"),
+        (150021, "PostgreSQL 15.21 is too old"),
         (160015, "PostgreSQL 16.15 has known row-level-security holes; install 16.16 or newer"),
         (170011, "PostgreSQL 17.11 has known row-level-security holes; install 17.12 or newer"),
         (180005, "PostgreSQL 18.5 has known row-level-security holes; install 18.6 or newer"),
@@ -54,7 +53,7 @@ def test_a_superuser_is_refused(settings):
 
 
 def test_production_refuses_an_old_server_and_development_does_not(settings, monkeypatch):
-    monkeypatch.setattr(schema, "_FIRST_SAFE_MINOR", dict.fromkeys(range(14, 40), 9999))
+    monkeypatch.setattr(schema, "_FIRST_SAFE_MINOR", dict.fromkeys(range(16, 40), 9999))
     schema.check_database(settings)
     with pytest.raises(InvariantError, match="known row-level-security holes"):
         schema.check_database(settings.model_copy(update={"environment": "production"}))
