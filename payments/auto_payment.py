@@ -61,6 +61,27 @@ def save_auto_payment(session: Session, client: Client, wish: AutoPayment) -> No
         )
 
 
+def save_own_choice(
+    session: Session, client_id: int, *, enabled: bool, extra_amount: Decimal
+) -> None:
+    """The client's own switch and extra amount; the caps and a suspension stay as they are.
+
+    A suspension ends with another card or by the staff, not by switching off and on again. Raises
+    NotFoundError where the block was never set up, InvalidInputError naming the field.
+    """
+    client = clients.get_client(session, client_id)
+    row = lock_row(session, client_id)
+    cap = min((one for one in (row.day_cap, row.month_cap) if one is not None), default=None)
+    if enabled and cap is not None and extra_amount > cap:
+        raise InvalidInputError("This is more than your limits allow.", "extra_amount")
+    kept = (row.declines_in_row, row.next_try_at, row.suspended_at, row.suspended_reason)
+    save_auto_payment(
+        session, client, AutoPayment(enabled, extra_amount, row.day_cap, row.month_cap)
+    )
+    row.declines_in_row, row.next_try_at, row.suspended_at, row.suspended_reason = kept
+    session.flush()
+
+
 def get_auto_payment(session: Session, client_id: int) -> AutoPayment:
     """The block as saved; not enabled when it never was."""
     row = find_row(session, client_id)

@@ -1,0 +1,1 @@
+"""The client panel, made for the phone first: one folder a screen."""

@@ -1,0 +1,27 @@
+"""How a saved card is named, and whether it can still be used."""
+
+from datetime import date
+
+from flask_babel import gettext as _
+
+from payments.models import SavedCard
+
+
+def card_name(card: SavedCard) -> str:
+    """`Visa ending 1111`."""
+    return _("%(brand)s ending %(digits)s", brand=card.brand or _("Card"), digits=card.last_four)
+
+
+def is_expired(card: SavedCard, day: date) -> bool:
+    """A card can be used until the last day of its month; without a known month, always."""
+    if card.expiry_year is None or card.expiry_month is None:
+        return False
+    return (card.expiry_year, card.expiry_month) < (day.year, day.month)
+
+
+def expiry_text(card: SavedCard, day: date) -> str:
+    """`Expires 09/2031`, or that it has expired; empty when nobody knows."""
+    if card.expiry_year is None or card.expiry_month is None:
+        return ""
+    at = f"{card.expiry_month:02d}/{card.expiry_year}"
+    return _("Expired %(at)s", at=at) if is_expired(card, day) else _("Expires %(at)s", at=at)

@@ -1,0 +1,147 @@
+"""What the invoices screen reads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import and_, func, select
+
+from billing.invoice_models import Invoice, InvoiceLine, InvoiceTax, PaymentAllocation
+from billing.models import Transaction
+from core.db import Session
+from core.errors import NotFoundError
+from portal.keyset import Key, Order, Page, Place, read_page, walk
+from portal.panel.open_invoices import is_mine, paid_state
+
+PAID = ("all", "open", "paid")
+_PAGE = 25
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceRow:
+    """One line of the list; amounts in `currency`."""
+
+    id: UUID
+    number: str
+    invoice_on: date
+    first_on: date
+    last_on: date
+    due_on: date
+    currency: str
+    total: Decimal
+    paid: Decimal
+    has_file: bool
+
+    @property
+    def open(self) -> Decimal:
+        return self.total - self.paid
+
+    def paid_state(self, day: date) -> str:
+        return paid_state(self.total, self.paid, self.due_on, day)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRow:
+    """A payment's part in paying the invoice."""
+
+    transaction_id: UUID
+    description: str
+    dated_at: datetime
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class InvoicePage:
+    """One invoice with all that stands on it."""
+
+    invoice: Invoice
+    lines: Sequence[InvoiceLine]
+    taxes: Sequence[InvoiceTax]
+    payments: Sequence[PaymentRow]
+
+    @property
+    def open(self) -> Decimal:
+        return self.invoice.total - self.invoice.paid
+
+    def paid_state(self, day: date) -> str:
+        one = self.invoice
+        return paid_state(one.total, one.paid, one.due_on, day)
+
+
+def read_invoices(session: Session, paid: str, place: Place) -> Page[InvoiceRow]:
+    """One page, the newest first."""
+    pick = select(Invoice.invoiced_at.label("invoiced_at"), Invoice.id.label("id")).where(is_mine())
+    if paid == "open":
+        pick = pick.where(Invoice.paid < Invoice.total)
+    elif paid == "paid":
+        pick = pick.where(Invoice.paid >= Invoice.total)
+    walked = walk(
+        pick,
+        owner=Invoice.reseller_id,
+        order=Order([Key("invoiced_at", datetime), Key("id", UUID)], descending=True),
+        place=place,
+        size=_PAGE,
+    )
+    query = walked.decorate(
+        Invoice.id,
+        Invoice.number,
+        Invoice.invoice_on,
+        Invoice.first_on,
+        Invoice.last_on,
+        Invoice.due_on,
+        Invoice.currency,
+        Invoice.total,
+        Invoice.paid,
+        Invoice.file_id.is_not(None).label("has_file"),
+        keep=[(Invoice, Invoice.id == walked.picked.c.id, False)],
+    )
+    names = InvoiceRow.__dataclass_fields__
+    return read_page(
+        session,
+        walked,
+        query,
+        lambda row: InvoiceRow(**{name: getattr(row, name) for name in names}),
+    )
+
+
+def get_invoice(session: Session, invoice_id: UUID) -> Invoice:
+    """One that was issued to the client; raises NotFoundError for any other."""
+    invoice = session.scalar(select(Invoice).where(Invoice.id == invoice_id, is_mine()))
+    if invoice is None:
+        raise NotFoundError("Invoice not found.")
+    return invoice
+
+
+def get_page(session: Session, invoice_id: UUID) -> InvoicePage:
+    """Raises NotFoundError as `get_invoice`."""
+    invoice = get_invoice(session, invoice_id)
+    lines = session.scalars(
+        select(InvoiceLine)
+        .where(InvoiceLine.invoice_id == invoice_id)
+        .order_by(InvoiceLine.line_no)
+    )
+    taxes = session.scalars(
+        select(InvoiceTax).where(InvoiceTax.invoice_id == invoice_id).order_by(InvoiceTax.line_no)
+    )
+    return InvoicePage(invoice, list(lines), list(taxes), _list_payments(session, invoice_id))
+
+
+def _list_payments(session: Session, invoice_id: UUID) -> list[PaymentRow]:
+    total = func.sum(PaymentAllocation.amount)
+    rows = session.execute(
+        select(Transaction.id, Transaction.description, Transaction.dated_at, total)
+        .join(
+            Transaction,
+            and_(
+                Transaction.reseller_id == PaymentAllocation.reseller_id,
+                Transaction.id == PaymentAllocation.transaction_id,
+            ),
+        )
+        .where(PaymentAllocation.invoice_id == invoice_id)
+        .group_by(Transaction.id, Transaction.description, Transaction.dated_at)
+        .having(total != 0)
+        .order_by(Transaction.dated_at, Transaction.id)
+    )
+    return [PaymentRow(*row) for row in rows]
