@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale, dates, numbers
@@ -30,9 +31,31 @@ def number(value: Decimal | int, places: int | None = None) -> str:
     """`value` with grouped digits; exactly `places` after the point, or as many as it has."""
     decimal = Decimal(value)
     digits = _places(decimal) if places is None else places
+    rounded = round_amount(decimal, digits)
+    locale = _locale()
+    separators = _separators(str(locale))
+    if separators is None:
+        return _by_babel(rounded, digits, locale)
+    # Babel reads its pattern anew for each figure, and a list shows hundreds of them
+    return f"{rounded:,.{digits}f}".translate(separators)
+
+
+@cache
+def _separators(name: str) -> dict[int, str] | None:
+    """For str.translate; None for a language that groups or writes digits in another way."""
+    locale = Locale.parse(name)
+    group, point = numbers.get_group_symbol(locale), numbers.get_decimal_symbol(locale)
+    separators = str.maketrans({",": group, ".": point})
+    probe = Decimal("-1234567.5")
+    if f"{probe:,.1f}".translate(separators) != _by_babel(probe, 1, locale):
+        return None
+    return separators
+
+
+def _by_babel(rounded: Decimal, digits: int, locale: Locale) -> str:
     pattern = "#,##0" + ("." + "0" * digits if digits else "")
     return numbers.format_decimal(
-        round_amount(decimal, digits), format=pattern, locale=_locale(), decimal_quantization=False
+        rounded, format=pattern, locale=locale, decimal_quantization=False
     )
 
 

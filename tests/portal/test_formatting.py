@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from babel.numbers import format_decimal
 
 from portal import formatting
 from portal.viewer import set_viewer
@@ -70,3 +71,16 @@ def test_an_instant_is_shown_on_the_viewers_clock(seen_in):
 def test_an_instant_without_a_zone_is_refused(seen_in):
     with pytest.raises(ValueError, match="without a zone"):
         seen_in.instant(datetime(2026, 11, 23))  # noqa: DTZ001 (the very mistake)
+
+
+_LANGUAGES = ("ar", "bn", "de", "de_CH", "en", "en_IN", "es", "fa", "fr", "he", "hi", "pl", "sv")
+
+
+@pytest.mark.parametrize("language", _LANGUAGES)
+def test_the_quick_way_to_write_figures_is_babels_way(language):
+    with gallery_app().test_request_context():
+        set_viewer(office_viewer(locale=language))
+        for text in ("0", "1", "-1.00", "999.50", "1234.56", "-1234567.89", "98765432109876.12"):
+            assert formatting.number(Decimal(text), 2) == format_decimal(
+                Decimal(text), format="#,##0.00", locale=language
+            )
