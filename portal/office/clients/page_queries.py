@@ -17,7 +17,7 @@ from mail.models import MailMessage
 from payments.models import ClientAutoPayment, Refill
 from tenants.models import Client, ClientCompany, ClientLogin, Reseller
 
-LATEST = 8
+LATEST = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 from wtforms import BooleanField, DateField, Form
-from wtforms.validators import InputRequired, ValidationError
+from wtforms.validators import DataRequired, ValidationError
 
 from billing.invoice_contents import Contents, read_contents
 from billing.models import ClientBilling, Transaction
@@ -21,7 +21,7 @@ from portal.office.client_choice import ChosenClient
 class InvoiceForm(Form):
     """Up to which day; everything not invoiced yet before its end is taken."""
 
-    last_on = DateField(_l("Up to and including"), [InputRequired(_l("Choose a day."))])
+    last_on = DateField(_l("Up to and including"), [DataRequired(_l("Choose a day."))])
     issue = BooleanField(_l("Issue and mail it at once"), default=True)
 
     def validate_last_on(self, field: DateField) -> None:

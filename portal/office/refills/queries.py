@@ -16,6 +16,7 @@ from payments.refills import OPEN_STATES
 from portal.keyset import Key, Order, Page, Place, read_page, walk
 from portal.office.client_choice import matching_ids
 from portal.office.period import ANY_TIME, PeriodFilter
+from portal.office.refills.figures import describe_figures
 from tenants.models import Client
 
 STATES = (
@@ -96,6 +97,11 @@ class RefillPage:
     attempts: Sequence[AttemptRow]
     is_booked: bool
     auto: ClientAutoPayment | None
+
+    @property
+    def figures(self) -> list[tuple[str, Decimal | str]]:
+        """What an automatic charge was computed from, in words and amounts."""
+        return describe_figures(self.refill.figures)
 
     @property
     def is_open(self) -> bool:

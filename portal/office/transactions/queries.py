@@ -74,6 +74,16 @@ class TransactionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class TaxRow:
+    """One tax of a charge, as it was when it was booked."""
+
+    name: str
+    percent: Decimal
+    base: Decimal
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Detail:
     """One transaction with its neighbours."""
 
@@ -84,6 +94,15 @@ class Detail:
     reversal_id: UUID | None
     invoice_id: UUID | None
     invoice_number: str | None
+
+    @property
+    def taxes(self) -> list[TaxRow]:
+        return [
+            TaxRow(
+                tax["name"], Decimal(tax["percent"]), Decimal(tax["base"]), Decimal(tax["amount"])
+            )
+            for tax in self.transaction.tax_details.get("taxes", [])
+        ]
 
 
 @dataclass(frozen=True, slots=True)

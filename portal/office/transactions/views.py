@@ -129,7 +129,7 @@ def preview_amount(type: str) -> ResponseReturnValue:
             taxed = _taxed(session, client.id, form)
     return render(
         "office/transactions/amount.html",
-        "office/transactions/_amount.html",
+        "office/transactions/_reading.html",
         client=client,
         amount=amount,
         taxed=taxed,
