@@ -10,7 +10,18 @@ from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core.config import Settings
-from portal import access, csrf, errors, formatting, headers, htmx, listing, request_id, request_log
+from portal import (
+    access,
+    csrf,
+    errors,
+    formatting,
+    headers,
+    htmx,
+    listing,
+    request_id,
+    request_log,
+    wording,
+)
 from portal.health import bp as health
 from portal.navigation import menu_for
 from portal.office import words
@@ -117,6 +128,7 @@ def _prepare_templates(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     Babel(app, locale_selector=_choose_locale, timezone_selector=lambda: current_viewer().timezone)
+    wording.init_app(app)
     app.jinja_env.globals["icon_sprite"] = _icon_sprite
     formatting.init_app(app)
     listing.init_app(app)

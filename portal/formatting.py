@@ -69,12 +69,17 @@ def percent(value: Decimal, places: int | None = None) -> str:
 
 def day(value: date) -> str:
     """A calendar day, which has no zone."""
-    return dates.format_date(value, "d MMM y", locale=_locale())
+    locale = _locale()
+    # "03/11" is another day in London than in New York: English names the month
+    return dates.format_date(
+        value, "d MMM y" if locale.language == "en" else "medium", locale=locale
+    )
 
 
 def instant(value: datetime, zone: str | None = None) -> str:
     """An instant on the clock of `zone` (an IANA name), else of the viewer."""
-    return dates.format_datetime(_in_zone(value, zone), "d MMM y, HH:mm", locale=_locale())
+    local = _in_zone(value, zone)
+    return f"{day(local.date())}, {dates.format_time(local, 'HH:mm', locale=_locale())}"
 
 
 def instant_exact(value: datetime, zone: str | None = None) -> str:
