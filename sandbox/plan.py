@@ -102,7 +102,13 @@ def _product(site: Site) -> list[Program]:
         Program(
             "payment-workers", _workers("payments", "default"), JOBS, environment=site.environment
         ),
-        Program("mail-workers", _workers("mail", "billing"), JOBS, environment=site.environment),
+        # hundreds of the demo's invoices are drawn at first; pages come before that
+        Program(
+            "mail-workers",
+            ["nice", "-n", "10", *_workers("mail", "billing")],
+            JOBS,
+            environment=site.environment,
+        ),
         Program("tick", tick, JOBS, environment=site.environment),
         Program("web", web, WEB, environment=site.environment),
     ]
