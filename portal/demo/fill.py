@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from sqlalchemy import func, select
 
-from billing import payment_accounts, payment_terms, tax_profiles
+from billing import ledger_check, payment_accounts, payment_terms, tax_profiles
 from core.config import Settings
 from core.db import Session
 from core.errors import ConflictError
@@ -67,6 +67,7 @@ def fill(settings: Settings, *, clients_of: PlanClients = plan_clients) -> None:
             tenant = _make_tenant(settings, gateway, plan)
             with tenant_scope(tenant.scope):
                 _fill_tenant(settings, gateway, tenant, clients_of(plan))
+                _prove_books(tenant)
             _log.info("demo.reseller_filled", reseller=plan.code)
     _write_logins(marker)
 
@@ -78,6 +79,11 @@ def _fill_tenant(
         client_id = fill_client(tenant.plan, tenant.setup, client)
         if client.card_zip is not None:
             fill_cards(settings, gateway, tenant.plan, client, client_id)
+
+
+def _prove_books(tenant: _Tenant) -> None:
+    with unit_of_work() as session:
+        ledger_check.check_ledger(session, tenant.reseller_id)
 
 
 def describe(settings: Settings) -> dict[str, Any]:
