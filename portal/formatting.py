@@ -7,8 +7,9 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale, dates, numbers
-from flask import Flask
+from flask import Flask, g
 from flask_babel import get_locale
+from markupsafe import Markup, escape
 
 from core.currencies import get_currency
 from core.money import minor_amount, round_amount
@@ -98,6 +99,11 @@ def text_direction() -> str:
     return _locale().text_direction
 
 
+def named(pattern: Markup, name: str) -> Markup:
+    """`pattern` with its `%s` replaced by the escaped name: quicker than `%` in a long list."""
+    return Markup(str(pattern).replace("%s", escape(name)))  # noqa: S704 (the name is escaped)
+
+
 FILTERS: dict[str, Callable[..., str]] = {
     "money": money,
     "money_exact": money_exact,
@@ -106,6 +112,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "date": day,
     "datetime": instant,
     "datetime_exact": instant_exact,
+    "named": named,
 }
 
 
@@ -116,7 +123,11 @@ def init_app(app: Flask) -> None:
 
 
 def _locale() -> Locale:
-    return get_locale() or Locale("en")
+    # asked for at each figure of a list, so it is found once a request
+    locale: Locale | None = g.get("formatting_locale")
+    if locale is None:
+        locale = g.formatting_locale = get_locale() or Locale("en")
+    return locale
 
 
 def _places(value: Decimal) -> int:
