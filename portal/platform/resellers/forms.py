@@ -38,7 +38,7 @@ class ResellerForm(FlaskForm):  # type: ignore[misc]  # flask-wtf has no types
     timezone = SelectField(_l("Time zone"), [InputRequired(_l("Choose a time zone."))])
     parent_id = SelectField(_l("Parent"), coerce=lambda value: int(value) if value else None)
     company_name = _text(_l("Company name"))
-    email = EmailField(_l("E-mail"), [latin_email], filters=[_without_nul])
+    email = EmailField(_l("Company e-mail"), [latin_email], filters=[_without_nul])
     tax_id = _text(_l("Tax ID"), length=60)
     reg_id = _text(_l("Registration ID"), length=60)
     address = TextAreaField(_l("Address"), [Length(max=1000)], filters=[_without_nul])
@@ -46,9 +46,11 @@ class ResellerForm(FlaskForm):  # type: ignore[misc]  # flask-wtf has no types
     account_details = TextAreaField(
         _l("Account details"), [Length(max=1000)], filters=[_without_nul]
     )
-    user_name = _text(_l("Name"), InputRequired(_l("Enter a name.")), length=NAME_LENGTH)
+    user_name = _text(
+        _l("First user’s name"), InputRequired(_l("Enter a name.")), length=NAME_LENGTH
+    )
     user_email = EmailField(
-        _l("E-mail"),
+        _l("First user’s e-mail"),
         [InputRequired(_l("Enter an e-mail address.")), latin_email],
         filters=[_without_nul],
     )
@@ -56,10 +58,13 @@ class ResellerForm(FlaskForm):  # type: ignore[misc]  # flask-wtf has no types
     def offer(self, parents: Sequence[tuple[int, str]]) -> None:
         """What can be chosen."""
         self.currency.choices = [
-            ("", ""),
+            ("", _l("Choose …")),
             *((one.code, f"{one.code} · {one.name}") for one in list_active_currencies()),
         ]
-        self.timezone.choices = [("", ""), *((name, name) for name in list_zone_names())]
+        self.timezone.choices = [
+            ("", _l("Choose …")),
+            *((name, name) for name in list_zone_names()),
+        ]
         self.parent_id.choices = [("", _l("None: it stands by itself")), *parents]
 
     def to_wish(self) -> ResellerWish:

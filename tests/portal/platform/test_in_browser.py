@@ -1,0 +1,160 @@
+"""The platform's screens in a real browser: usable by everybody, nothing refused, and alive."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect, sync_playwright
+from sqlalchemy import func, select
+from werkzeug.serving import make_server
+
+from core.platform_uow import platform_unit_of_work
+from tenants.models import Reseller
+from tests.factories.cast import make_tenant
+from tests.portal.browser import signed_in
+from tests.portal.platform import rows
+from tests.portal.test_look_in_browser import COUNT_VIOLATIONS, PHONE, QUIET, WCAG, WIDE
+
+pytestmark = pytest.mark.journey
+
+
+@pytest.fixture(scope="module")
+def address(app):
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=QUIET)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def open_page(app, browser, address, platform_admin):
+    """Open a page as the platform's admin; nothing may be refused or fail."""
+    contexts, failures = [], []
+    token = signed_in(app, "platform", platform_admin, None).cookie_value("platform")
+
+    def open_page(path, *, viewport=WIDE, scheme="light", **more):
+        context = browser.new_context(viewport=viewport, color_scheme=scheme, **more)
+        context.add_cookies([{"name": "office_session", "value": token, "url": address}])
+        contexts.append(context)
+        page = context.new_page()
+        page.add_init_script(COUNT_VIOLATIONS)
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        page.goto(address + path)
+        return page
+
+    yield open_page
+    refused = [page.evaluate("window.refused") for context in contexts for page in context.pages]
+    for context in contexts:
+        context.close()
+    assert not any(refused), refused
+    assert failures == []
+
+
+@pytest.fixture
+def busy(acme, globex, acme_client):
+    """Something on every screen."""
+    make_tenant("Trans-Atlantic Termination Partners Aktiengesellschaft", "tatp", parent_id=acme.id)
+    rows.add_refill(acme_client, "unknown", age=timedelta(hours=1))
+    rows.add_refill(acme_client, "declined")
+    rows.add_mail(acme.id, "failed")
+    rows.add_check(acme.id, ok=False, findings={"paid_differs": ["invoice 7: paid 3"]})
+    rows.add_event(acme.id, "A card was declined.", level="warning")
+    return acme
+
+
+def open_form(page):
+    page.get_by_role("link", name="New reseller").first.click()
+    expect(page.locator("#dialog #name")).to_be_focused()
+
+
+def ask_for_reason(page):
+    page.get_by_role("link", name="Suspend").click()
+    expect(page.locator("#dialog textarea")).to_be_visible()
+
+
+STATES = {
+    "overview": ("/platform/", None),
+    "resellers": ("/platform/resellers/", None),
+    "form": ("/platform/resellers/", open_form),
+    "reseller": ("/platform/resellers/{id}", None),
+    "reason": ("/platform/resellers/{id}", ask_for_reason),
+    "ledger": ("/platform/ledger/", None),
+    "findings": ("/platform/ledger/{id}", None),
+    "events": ("/platform/events/", None),
+    "queues": ("/platform/queues/", None),
+}
+
+
+@pytest.mark.parametrize(
+    ("viewport", "scheme"), [(WIDE, "light"), (PHONE, "dark")], ids=["wide", "phone"]
+)
+@pytest.mark.parametrize("state", STATES)
+def test_everybody_can_use_it(open_page, busy, state, viewport, scheme):
+    path, prepare = STATES[state]
+    page = open_page(path.format(id=busy.id), viewport=viewport, scheme=scheme)
+    if prepare:
+        prepare(page)
+    found = Axe().run(page, options=WCAG)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+
+
+def test_an_admin_makes_a_reseller_and_suspends_it(open_page):
+    page = open_page("/platform/resellers/")
+    open_form(page)
+    page.fill("#name", "Initech")
+    page.get_by_role("button", name="Make reseller").click()
+    expect(page.locator("[data-error-summary]")).to_be_focused()
+    expect(page.locator("#name")).to_have_value("Initech")
+    page.fill("#code", "initech")
+    page.select_option("#currency", "EUR")
+    page.select_option("#timezone", "Europe/Berlin")
+    page.fill("#user_name", "Ida Neumann")
+    page.fill("#user_email", "ida@initech.example")
+    page.get_by_role("button", name="Make reseller").dblclick()
+    expect(page.get_by_role("heading", name="Initech")).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("Initech is made")
+    with platform_unit_of_work() as session:
+        assert session.scalar(select(func.count()).select_from(Reseller)) == 1
+
+    ask_for_reason(page)
+    page.locator("#dialog").get_by_role("button", name="Suspend").click()
+    expect(page.locator("#dialog [data-error-summary]")).to_be_visible()
+    page.locator("#dialog textarea").fill("Unpaid since May")
+    page.locator("#dialog").get_by_role("button", name="Suspend").click()
+    expect(page.get_by_text("Suspended: Unpaid since May")).to_be_visible()
+    expect(page.get_by_role("link", name="Reactivate")).to_be_visible()
+
+
+def test_without_scripts_the_form_is_a_page_that_works(open_page):
+    page = open_page("/platform/resellers/", java_script_enabled=False)
+    page.get_by_role("link", name="New reseller").first.click()
+    page.fill("#name", "Initech")
+    page.fill("#code", "initech")
+    page.select_option("#currency", "EUR")
+    page.select_option("#timezone", "Europe/Berlin")
+    page.fill("#user_name", "Ida Neumann")
+    page.fill("#user_email", "ida@initech.example")
+    page.get_by_role("button", name="Make reseller").click()
+    expect(page.get_by_role("heading", name="Initech")).to_be_visible()
+
+
+def test_choosing_a_filter_shows_its_rows_and_the_address_follows(open_page, busy):
+    page = open_page("/platform/resellers/")
+    page.get_by_label("Show").select_option("failed_mail")
+    expect(page.locator("#table tbody tr")).to_have_count(1)
+    page.wait_for_url("**show=failed_mail**")
+    page.get_by_label("Show").select_option("held")
+    expect(page.get_by_text("No reseller matches")).to_be_visible()
