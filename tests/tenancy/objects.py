@@ -1,0 +1,111 @@
+"""What an address, a query or a form can name, and the object of each tenant that it then means.
+
+A new parameter goes here: `PARAMETERS` for what stands in a path, `FIELDS` for names in queries
+and forms. The matrix fails until it is listed.
+"""
+
+from werkzeug.routing import BaseConverter, IntegerConverter, UUIDConverter
+
+from tests.tenancy.world import Owner
+
+# Parameter of an address: the kind of `Owner.ids` that it names.
+PARAMETERS = {
+    "account_id": "gateway_account",
+    "card_id": "card",
+    "client_id": "client",
+    "file_id": "file",
+    "invoice_id": "invoice",
+    "mail_id": "mail",
+    "profile_id": "tax_profile",
+    "refill_id": "refill",
+    "reseller_id": "reseller",
+    "terms_id": "terms",
+    "transaction_id": "transaction",
+    "user_id": "user",
+}
+# An endpoint whose parameter means another kind than its name says.
+PARAMETERS_OF_ENDPOINT = {
+    ("office_transactions.approve", "transaction_id"): "pending_transaction",
+}
+# Endpoints that show nothing without a query: name in the query, and the kind that it names.
+QUERIES = {
+    "office_invoices.new": {"client": "client"},
+    "office_refills.new": {"client": "client"},
+    "office_transactions.preview_amount": {"client_id": "client"},
+    "office_transactions.new": {"client": "client"},
+    "platform_ledger.progress": {"tenant": "reseller"},
+}
+# What else such an endpoint has to be asked, which names nothing.
+PLAIN_QUERIES = {"platform_ledger.progress": {"run": "0", "asked": "0"}}
+# A page shows other forms for objects in another state: forms are read on these pages too.
+OTHER_STATES = {
+    "invoice": ("draft_invoice", "waiting_invoice"),
+    "mail": ("failed_mail",),
+    "card": ("other_card",),
+    "refill": ("open_refill", "hosted_refill"),
+    "tax_profile": ("spare_tax_profile",),
+    "terms": ("spare_terms",),
+    "transaction": ("pending_transaction", "unbilled_transaction"),
+}
+# Parameters that name no row of a tenant: values that the route takes, and why it is one.
+PLAIN_PARAMETERS = {
+    "filename": (("favicon.svg",), "files of the program, the same for everybody"),
+    "gateway": (("authorizenet",), "one of the gateways that we know"),
+    "name": (("available", "live", "fixed"), "one of the three balances"),
+    "type": (("payment", "charge"), "a kind of transaction"),
+    "token": (("no-such-token",), "a secret of 256 bits, kept as its hash; tested with sign-in"),
+}
+# A name in a query or a form: the kind that it names.
+FIELDS = {
+    "but": "client",
+    "client": "client",
+    "client_id": "client",
+    "invoice": "invoice",
+    "invoicing-payment_terms_id": "terms",
+    "invoicing-tax_profile_id": "tax_profile",
+    "general-reseller_id": "reseller",
+    "method": "card",
+    "payment_account_id": "payment_account",
+    "reseller": "reseller",
+    "reseller_id": "reseller",
+    "saved_card_id": "card",
+    "tenant": "reseller",
+}
+# Names in queries and forms that name no row of a tenant.
+PLAIN_FIELDS = {
+    "after", "amount", "asked", "before", "enabled", "general-name", "key", "look", "next", "owed",
+    "period", "portal", "q", "run", "service", "status", "tag", "version",
+}  # fmt: skip
+# Ids that our own form brings along for the row that it makes: another's id is no row yet.
+MADE_BY_FORM = {
+    "invoice_id": "invoice",
+    "refill_id": "refill",
+    "request_id": "client",
+    "reversal_id": "transaction",
+    "transaction_id": "transaction",
+}
+
+_MISSING_INT = "8999999999999"
+_MISSING_UUID = "00000000-0000-7000-8000-000000000404"
+
+
+def value_of(owner: Owner, kind: str) -> str:
+    """The id of the owner's object of this kind."""
+    assert kind in owner.ids, f"tests/tenancy/world.py makes no {kind}: give every owner one"
+    return owner.ids[kind]
+
+
+def missing_like(value: str) -> str:
+    """An id of the same form as `value` that no row has."""
+    if value.isdecimal():
+        return _MISSING_INT
+    return _MISSING_UUID if len(value) == 36 else "nothing-has-this-name"
+
+
+def fits(converter: BaseConverter, value: str) -> bool:
+    """Whether the route takes such a value at all."""
+    if isinstance(converter, IntegerConverter):
+        return value.isdecimal()
+    if isinstance(converter, UUIDConverter):
+        return len(value) == 36
+    return True

@@ -1,0 +1,117 @@
+"""Who may only look changes nothing; a cookie opens its own area; every answer is protected."""
+
+import pytest
+
+from portal.headers import FIXED_HEADERS
+from tests.portal.browser import HTMX, open_browser
+from tests.tenancy.actors import NAMES
+from tests.tenancy.conftest import Stage
+from tests.tenancy.database import changed_tables
+from tests.tenancy.forms import form_for
+from tests.tenancy.routes import Row, list_rows
+
+ROWS = list_rows()
+# Answers with a policy of their own, each with the reason.
+OWN_POLICY = {
+    "office_mail.html_body": "somebody's mail as it was, alone in a frame without any rights"
+}
+
+OFFICE_WRITES = [row for row in ROWS if row.writes and row.access.area == "office"]
+CLOSED = [row for row in ROWS if row.access.area not in {"public"}]
+
+
+@pytest.mark.parametrize("row", OFFICE_WRITES, ids=str)
+def test_who_may_only_read_changes_nothing(stage: Stage, row: Row, office_forms):
+    assert row.access.permission is not None, f"{row} writes: it needs a permission"
+    assert not row.access.permission.endswith(":read"), f"{row} writes with {row.access.permission}"
+    viewer = stage.actors["acme viewer"]
+    assert viewer.home is not None
+    url = row.url(row.values(viewer.home))
+    before = stage.database.digest()
+    for headers in ({}, HTMX):
+        answer = viewer.browser(stage.app).open(
+            url, method=row.method, data=form_for(row, office_forms), headers=headers
+        )
+        assert answer.status_code == 403
+    assert not changed_tables(before, stage.database.digest())
+
+
+@pytest.mark.parametrize(
+    "row", [r for r in ROWS if r.writes and r.access.area == "platform"], ids=str
+)
+def test_platform_staff_who_may_only_read_change_nothing(stage: Stage, row: Row):
+    viewer = stage.actors["platform viewer"]
+    before = stage.database.digest()
+    answer = viewer.browser(stage.app).open(
+        row.url(row.values(stage.world.acme.first)), method=row.method, data={}
+    )
+    assert answer.status_code == 403
+    assert not changed_tables(before, stage.database.digest())
+
+
+@pytest.mark.parametrize("row", CLOSED, ids=str)
+def test_a_cookie_of_one_area_opens_no_other(stage: Stage, row: Row):
+    """The token itself is tried under the other area's cookie name."""
+    url = row.url(row.values(stage.world.acme.first))
+    before = stage.database.digest()
+    for name in NAMES:
+        actor = stage.actors[name]
+        if not actor.token or actor.is_let_in(row):
+            continue
+        browser = open_browser(stage.app)
+        for area in ("office", "platform", "panel"):
+            browser.give_cookie(area, actor.token)
+        answer = browser.open(url, method=row.method, data={})
+        assert answer.status_code in {303, 403}, (name, answer.status_code)
+    assert not changed_tables(before, stage.database.digest())
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+@pytest.mark.parametrize("htmx", [{}, HTMX], ids=["page", "htmx"])
+def test_every_answer_carries_the_security_headers(stage: Stage, row: Row, htmx):
+    methods = ["OPTIONS", "GET", "HEAD"] if row.method == "GET" else ["OPTIONS"]
+    for name in ("anonymous", "acme owner", "acme client", "platform admin"):
+        actor = stage.actors[name]
+        url = row.url(row.values(actor.home or stage.world.acme.first))
+        for method in methods:
+            answer = actor.browser(stage.app).open(url, method=method, headers=htmx, buffered=True)
+            where = f"{name}: {method} {url}"
+            policy = answer.headers["Content-Security-Policy"]
+            assert "default-src 'none'" in policy, where
+            if row.endpoint in OWN_POLICY and answer.status_code == 200 and method != "OPTIONS":
+                assert policy.endswith("; sandbox"), where
+                assert "script-src" not in policy, where
+            else:
+                assert "unsafe" not in policy, where
+                assert "script-src 'self';" in policy, where
+                assert "frame-ancestors 'none'" in policy, where
+            for header, value in FIXED_HEADERS.items():
+                if header == "Referrer-Policy":
+                    # a page with a secret in its address may be stricter
+                    assert answer.headers[header] in {value, "no-referrer"}, where
+                else:
+                    assert answer.headers[header] == value, where
+            if row.endpoint != "static":
+                assert answer.headers["Cache-Control"] == "no-store", where
+                assert "HX-Request" in answer.headers["Vary"], where
+            assert "X-Request-ID" in answer.headers, where
+            assert "Server" not in answer.headers, where
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if r.writes], ids=str)
+def test_a_write_without_the_forms_token_or_from_another_site_is_refused(stage: Stage, row: Row):
+    if row.endpoint.startswith("webhooks."):
+        pytest.skip("a gateway's signature takes the place of the token")
+    area = row.access.area
+    name = {"panel": "acme client", "platform": "platform admin"}.get(area, "acme owner")
+    actor = stage.actors[name]
+    url = row.url(row.values(actor.home or stage.world.acme.first))
+    before = stage.database.digest()
+    for headers, status in (
+        ({"X-CSRFToken": "", "Sec-Fetch-Site": "same-origin"}, 400),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+    ):
+        answer = actor.browser(stage.app).open(url, method=row.method, data={}, headers=headers)
+        assert answer.status_code == status, (str(row), headers)
+    assert not changed_tables(before, stage.database.digest())

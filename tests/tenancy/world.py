@@ -1,0 +1,550 @@
+"""Two furnished tenants that must not see each other, a branch of one, and one with nothing.
+
+Every text of a row holds its owner's token, so that a leak can be seen in any answer.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from billing import (
+    invoices,
+    payment_accounts,
+    payment_terms,
+    periods,
+    tax_profiles,
+    transactions,
+)
+from billing.client_billing import Billing
+from billing.models import LedgerEntry
+from core.clock import now
+from core.config import Settings
+from core.db import Session
+from core.ids import new_id
+from core.tenancy import tenant_scope
+from core.uow import unit_of_work
+from mail.models import MailMessage
+from mail.queue import MailKind, queue_mail
+from payments import gateway_accounts
+from payments.auto_payment import AutoPayment
+from payments.models import (
+    ChargeAttempt,
+    ClientAutoPayment,
+    GatewayCustomer,
+    GatewayEvent,
+    Refill,
+    SavedCard,
+)
+from tenants import client_blocks, events, resellers
+from tenants.client_blocks import Company
+from tenants.clients import get_client
+from tenants.models import AuditRecord, ClientTag, Event, File, User
+from tests.factories import cast
+from tests.tenancy.database import Database
+
+FURNISHED = ("acme", "globex")
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A client with everything a client can have; `ids` by the kinds of `objects.py`.
+
+    `token` stands in every text of the client's rows, `figure` in its amounts.
+    """
+
+    client: cast.Client
+    token: str
+    figure: str
+    ids: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A reseller: `token` stands in every text that is nobody's but the reseller's."""
+
+    cast: cast.Tenant
+    token: str
+    owners: tuple[Owner, ...]
+
+    @property
+    def id(self) -> int:
+        return self.cast.id
+
+    @property
+    def first(self) -> Owner:
+        return self.owners[0]
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """All words and figures that nobody outside may ever read."""
+        mine = [self.token]
+        for owner in self.owners:
+            mine += [owner.token, owner.figure]
+        return tuple(mine)
+
+
+@dataclass(frozen=True)
+class World:
+    """`west` is a branch of `acme`; `empty` has nothing but its people and one bare client."""
+
+    acme: Tenant
+    globex: Tenant
+    west: Tenant
+    empty: Tenant
+    platform_admin_id: int
+    platform_viewer_id: int
+
+    @property
+    def tenants(self) -> tuple[Tenant, ...]:
+        return self.acme, self.globex, self.west, self.empty
+
+
+def make_world(settings: Settings, database: Database) -> World:
+    """Everybody and everything, through the functions that the screens use."""
+    acme = _make_tenant(settings, "Acme", "USD", "America/New_York", ("41517.31", "52628.42"))
+    world = World(
+        acme=acme,
+        globex=_make_tenant(settings, "Globex", "EUR", "Europe/Berlin", ("73739.53", "84841.64")),
+        west=_make_tenant(
+            settings, "West", "USD", "America/Denver", ("95953.75",), parent_id=acme.id
+        ),
+        empty=_make_empty(),
+        platform_admin_id=cast.make_platform_user(),
+        platform_viewer_id=cast.make_platform_user("viewer@platform.example", "viewer"),
+    )
+    for tenant in world.tenants:
+        for owner in tenant.owners:
+            _mark_rows(database, owner.token, "client_id", owner.client.id)
+        _mark_rows(database, tenant.token, "reseller_id", tenant.id)
+    return world
+
+
+# Columns whose words are the program's own, or which open doors; every other text gets a token.
+NO_TOKENS = {
+    "account", "action", "actor_kind", "area", "author", "brand_color", "code", "currency",
+    "direction", "email", "from_address", "gateway", "ip", "key", "kind", "last_four", "lease_owner",
+    "level", "locale", "login", "media_type", "method", "name_key", "object_id", "object_type",
+    "original_currency", "password_hash", "portal_host", "service", "sha256", "source", "state",
+    "status", "tax_mode", "template", "timezone", "to_address", "type", "webhook_token",
+    "mail_from", "main_email", "noc_email", "billing_email", "rates_email", "ended_reason",
+    "user_agent",
+}  # fmt: skip
+
+
+def _mark_rows(database: Database, token: str, column: str, value: int) -> None:
+    for table, columns in database.tables.items():
+        names = {c.name for c in columns}
+        key = "id" if (table, column) == ("resellers", "reseller_id") else column
+        if key not in names:
+            continue
+        texts = [c.name for c in columns if c.type == "text" or c.type.startswith("character")]
+        for name in texts:
+            if name in NO_TOKENS:
+                continue
+            only_reseller = (
+                " and client_id is null" if key == "reseller_id" and "client_id" in names else ""
+            )
+            database.connection.execute(
+                f'update "{table}" set "{name}" = "{name}" || \' {token}\''  # type: ignore[arg-type]
+                f" where {key} = {value}{only_reseller} and \"{name}\" not ilike '%{token}%'"
+            )
+
+
+def _make_tenant(
+    settings: Settings,
+    name: str,
+    currency: str,
+    timezone: str,
+    amounts: tuple[str, ...],
+    parent_id: int | None = None,
+) -> Tenant:
+    token = f"{name.upper()}SENTINEL"
+    made = cast.make_tenant(
+        f"{name} {token}", name.lower(), currency=currency, timezone=timezone, parent_id=parent_id
+    )
+    with tenant_scope(made.scope), unit_of_work() as session:
+        shared = _furnish_tenant(session, settings, made, token, currency)
+    owners = tuple(
+        _make_owner(made, name, number, Decimal(amount), currency, timezone, shared)
+        for number, amount in enumerate(amounts, 1)
+    )
+    return Tenant(made, token, owners)
+
+
+def _make_empty() -> Tenant:
+    made = cast.make_tenant("Initech", "initech")
+    bare = cast.make_client(made, "Bare Client", login="bare", company=Company())
+    return Tenant(made, "INITECHSENTINEL", (Owner(bare, "BARESENTINEL", "no amount", {}),))
+
+
+def _furnish_tenant(
+    session: Session, settings: Settings, tenant: cast.Tenant, token: str, currency: str
+) -> dict[str, str]:
+    account = payment_accounts.create_account(session, reseller_id=tenant.id, name=f"Bank {token}")
+    terms = payment_terms.create_terms(
+        session, reseller_id=tenant.id, name=f"Monthly {token}", day_of_month=1, grace_days=14
+    )
+    profile = tax_profiles.create_profile(
+        session,
+        reseller_id=tenant.id,
+        name=f"Taxes {token}",
+        taxes=[(f"Tax {token}", Decimal(10), 1)],
+        is_default=True,
+    )
+    spare_terms = payment_terms.create_terms(
+        session, reseller_id=tenant.id, name=f"Fortnight {token}", every_days=14
+    )
+    spare_profile = tax_profiles.create_profile(
+        session,
+        reseller_id=tenant.id,
+        name=f"Spare {token}",
+        taxes=[(f"Other tax {token}", Decimal(5), 1)],
+    )
+    gateway = gateway_accounts.create_account(
+        session,
+        reseller_id=tenant.id,
+        gateway="authorizenet",
+        name=f"Cards {token}",
+        description=f"Description {token}",
+        payment_account_id=account.id,
+        currency=currency,
+        live=False,
+        credentials={
+            "login": f"login{tenant.id}",
+            "transaction_key": f"transaction{tenant.id}",
+            "signature_key": f"{tenant.id:0128X}",
+        },
+        key_ring=settings.credential_key_ring,
+    )
+    events.record(
+        session,
+        reseller_id=tenant.id,
+        level="warning",
+        service="payments",
+        code="test",
+        text=f"Something happened at {token}",
+    )
+    session.add(
+        GatewayEvent(
+            reseller_id=tenant.id,
+            gateway_account_id=gateway.id,
+            event_id=f"event-{token}",
+            kind="payment",
+            gateway_ref="ref",
+            attempt_key="KEY",
+            handled_at=now(),
+        )
+    )
+    user = session.scalars(select(User).where(User.id == tenant.viewer_id)).one()
+    session.flush()
+    return {
+        "reseller": str(tenant.id),
+        "reseller_code": resellers.get_reseller(session, tenant.id).code,
+        "payment_account": str(account.id),
+        "terms": str(terms.id),
+        "spare_terms": str(spare_terms.id),
+        "spare_tax_profile": str(spare_profile.id),
+        "tax_profile": str(profile.id),
+        "gateway_account": str(gateway.id),
+        "webhook_token": gateway.webhook_token,
+        "user": str(user.id),
+        "role": str(user.role_id),
+    }
+
+
+def _make_owner(
+    tenant: cast.Tenant,
+    name: str,
+    number: int,
+    amount: Decimal,
+    currency: str,
+    timezone: str,
+    shared: dict[str, str],
+) -> Owner:
+    token = f"{name.upper()}CLIENT{number}SENTINEL"
+    last_month = (now().date().replace(day=1) - timedelta(days=1)).replace(day=1)
+    client = cast.make_client(
+        tenant,
+        f"Client {token}",
+        login=f"{name}{number}".lower(),
+        currency=currency,
+        timezone=timezone,
+        company=_company(f"{name}{number}".lower(), token),
+        billing=Billing(
+            credit=Decimal(10),
+            payment_terms_id=int(shared["terms"]),
+            tax_profile_id=int(shared["tax_profile"]),
+            autoinvoicing=True,
+            last_invoiced_on=last_month - timedelta(days=1),
+        ),
+        auto=AutoPayment(enabled=True, extra_amount=Decimal(5)),
+    )
+    with tenant_scope(tenant.scope), unit_of_work() as session:
+        ids = _make_money(session, client, token, amount, last_month, timezone, shared)
+        ids |= _make_payments(session, client, token, amount, currency, shared)
+        ids |= _make_records(session, client, token)
+    return Owner(client, token, f"{amount:,}", {**shared, "client": str(client.id), **ids})
+
+
+def _company(login: str, token: str) -> Company:
+    return Company(
+        company_name=f"Company {token}",
+        main_email=f"main-{login}@client.example",
+        billing_email=f"billing-{login}@client.example",
+        address=f"Street {token}",
+        zip_code="10001",
+        tax_id=f"Tax id {token}",
+        reg_id=f"Reg id {token}",
+        account_details=f"Account {token}",
+    )
+
+
+def _make_money(
+    session: Session,
+    client: cast.Client,
+    token: str,
+    amount: Decimal,
+    month: date,
+    timezone: str,
+    shared: dict[str, str],
+) -> dict[str, str]:
+    zone = ZoneInfo(timezone)
+    period = periods.period_for_dates(month, month + timedelta(days=13), zone)
+    charge = transactions.create_charge(
+        session,
+        transaction_id=new_id(),
+        client_id=client.id,
+        amount=amount,
+        tax_mode="none",
+        dated_at=period.starts_at + timedelta(hours=30),
+        description=f"Calls {token}",
+    )
+    transactions.create_payment(
+        session,
+        transaction_id=new_id(),
+        client_id=client.id,
+        amount=amount,
+        payment_account_id=int(shared["payment_account"]),
+        description=f"Wire {token}",
+    )
+    pending = transactions.create_payment(
+        session,
+        transaction_id=new_id(),
+        client_id=client.id,
+        amount=amount,
+        payment_account_id=int(shared["payment_account"]),
+        description=f"Announced {token}",
+        status="pending",
+    )
+    unbilled = transactions.create_charge(
+        session,
+        transaction_id=new_id(),
+        client_id=client.id,
+        amount=Decimal("1.00"),
+        description=f"Later {token}",
+    )
+    invoice = invoices.create_invoice(
+        session, invoice_id=new_id(), client_id=client.id, period=period, autoinvoice=True
+    )
+    assert invoice is not None
+    file = invoices.store_file(session, invoice.id)
+    mail = invoices.mail_invoice(session, invoice.id)
+    assert mail is not None
+    waiting = _make_waiting_invoice(session, client, token, month, zone)
+    later = periods.period_for_dates(
+        month + timedelta(days=16), now().astimezone(zone).date(), zone
+    )
+    draft = invoices.create_invoice(
+        session, invoice_id=new_id(), client_id=client.id, period=later, autoinvoice=False
+    )
+    assert draft is not None
+    entry_id = session.scalars(
+        select(LedgerEntry.id).where(LedgerEntry.client_id == client.id).limit(1)
+    ).one()
+    return {
+        "transaction": str(charge.id),
+        "pending_transaction": str(pending.id),
+        "unbilled_transaction": str(unbilled.id),
+        "invoice": str(invoice.id),
+        "draft_invoice": str(draft.id),
+        "waiting_invoice": str(waiting),
+        "file": str(file.id),
+        "mail": str(mail.id),
+        "ledger_entry": str(entry_id),
+    }
+
+
+def _make_waiting_invoice(
+    session: Session, client: cast.Client, token: str, month: date, zone: ZoneInfo
+) -> UUID:
+    """One that is issued and whose file and mail are not made yet."""
+    period = periods.period_for_dates(month + timedelta(days=14), month + timedelta(days=15), zone)
+    transactions.create_charge(
+        session,
+        transaction_id=new_id(),
+        client_id=client.id,
+        amount=Decimal("2.00"),
+        dated_at=period.starts_at,
+        description=f"Between {token}",
+    )
+    invoice = invoices.create_invoice(
+        session, invoice_id=new_id(), client_id=client.id, period=period, autoinvoice=True
+    )
+    assert invoice is not None
+    return invoice.id
+
+
+def _make_payments(
+    session: Session,
+    client: cast.Client,
+    token: str,
+    amount: Decimal,
+    currency: str,
+    shared: dict[str, str],
+) -> dict[str, str]:
+    """Rows as a gateway's answers leave them; no gateway is needed to look at them."""
+    here = {"reseller_id": client.reseller_id, "client_id": client.id}
+    account_id = int(shared["gateway_account"])
+    session.add(GatewayCustomer(**here, gateway_account_id=account_id, customer_ref=f"c{token}"))
+    card, other_card = (
+        SavedCard(
+            **here,
+            id=new_id(),
+            gateway_account_id=account_id,
+            customer_ref=f"c{token}",
+            method_ref=f"{number} m{token}",
+            brand=f"Visa {token}",
+            last_four="1111",
+            expiry_month=9,
+            expiry_year=2031,
+            is_default=number == 1,
+        )
+        for number in (1, 2)
+    )
+    session.add_all([card, other_card])
+    session.flush()
+    refill = Refill(
+        **here,
+        id=new_id(),
+        source="panel",
+        method="saved_card",
+        gateway_account_id=account_id,
+        saved_card_id=card.id,
+        amount=amount,
+        currency=currency,
+        state="declined",
+        reason=f"Declined for {token}",
+        figures={"note": token},
+        author=f"author {token}",
+        finished_at=now(),
+    )
+    session.add(refill)
+    session.flush()
+    session.add(
+        ChargeAttempt(
+            **here,
+            key=f"K{client.id}",
+            refill_id=refill.id,
+            n=1,
+            gateway_account_id=account_id,
+            request={"amount": f"{amount}", "note": token},
+            state="declined",
+            gateway_ref=f"ref {token}",
+            answer={"text": f"declined {token}"},
+        )
+    )
+    unclear = Refill(
+        **here,
+        id=new_id(),
+        source="auto",
+        method="saved_card",
+        gateway_account_id=account_id,
+        saved_card_id=card.id,
+        amount=amount,
+        currency=currency,
+        state="unknown",
+        next_look_at=now() + timedelta(days=1),
+    )
+    hosted = Refill(
+        **here,
+        id=new_id(),
+        source="panel",
+        method="hosted_page",
+        gateway_account_id=account_id,
+        amount=amount + 1,
+        currency=currency,
+        state="requested",
+        next_look_at=now() + timedelta(days=1),
+    )
+    session.add_all([unclear, hosted])
+    session.flush()
+    session.add(
+        ChargeAttempt(
+            **here,
+            key=f"U{client.id}",
+            refill_id=unclear.id,
+            n=1,
+            gateway_account_id=account_id,
+            request={"amount": f"{amount}", "note": token},
+            state="unknown",
+        )
+    )
+    auto = session.scalars(
+        select(ClientAutoPayment).where(ClientAutoPayment.client_id == client.id)
+    ).one()
+    auto.suspended_at, auto.suspended_reason = now(), f"Declined too often {token}"
+    session.flush()
+    return {
+        "card": str(card.id),
+        "other_card": str(other_card.id),
+        "refill": str(refill.id),
+        "open_refill": str(unclear.id),
+        "hosted_refill": str(hosted.id),
+    }
+
+
+def _make_records(session: Session, client: cast.Client, token: str) -> dict[str, str]:
+    client_blocks.save_tags(session, get_client(session, client.id), [f"tag-{token}"])
+    events.record(
+        session,
+        reseller_id=client.reseller_id,
+        client_id=client.id,
+        level="error",
+        service="payments",
+        code="test",
+        text=f"Something happened to {token}",
+    )
+    waiting = queue_mail(
+        session,
+        reseller_id=client.reseller_id,
+        client_id=client.id,
+        kind=MailKind.REPORT,
+        dedupe_key=f"failed:{token}",
+        to_address=f"billing-{client.login}@client.example",
+        subject=f"Report {token}",
+        body_text=f"Text {token}",
+        body_html=f"<p>Words {token}</p>",
+    )
+    assert waiting is not None
+    failed = session.scalars(select(MailMessage).where(MailMessage.id == waiting.id)).one()
+    failed.state, failed.last_error = "failed", f"550 no such user {token}"
+    session.flush()
+    return {
+        "failed_mail": str(waiting.id),
+        "tag": str(session.scalars(select(ClientTag.tag_id).limit(1)).one()),
+        "event": str(
+            session.scalars(select(Event.id).where(Event.client_id == client.id).limit(1)).one()
+        ),
+        "audit": str(
+            session.scalars(
+                select(AuditRecord.id).where(AuditRecord.client_id == client.id).limit(1)
+            ).one()
+        ),
+        "stored_file": str(
+            session.scalars(select(File.id).where(File.client_id == client.id).limit(1)).one()
+        ),
+    }
