@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 
 from sandbox.embedded import Postgres, Redis, start_postgres, start_redis
 
@@ -21,6 +22,20 @@ _SETTINGS = {
     "SMTP_STARTTLS": "false",
     "MAIL_FROM": "billing@portal.example",
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """Tracebacks as Python prints them: the coloured ones take half a minute each."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.dev.ConsoleRenderer(
+                colors=False, exception_formatter=structlog.dev.plain_traceback
+            ),
+        ]
+    )
 
 
 @pytest.fixture(scope="session")
