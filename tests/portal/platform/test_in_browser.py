@@ -69,7 +69,15 @@ def busy(acme, globex, acme_client):
     rows.add_refill(acme_client, "unknown", age=timedelta(hours=1))
     rows.add_refill(acme_client, "declined")
     rows.add_mail(acme.id, "failed")
-    rows.add_check(acme.id, ok=False, findings={"paid_differs": ["invoice 7: paid 3"]})
+    rows.add_check(
+        acme.id,
+        ok=False,
+        findings={
+            "balance_differs": [
+                "client 1003: live 88.100000 fixed 0.000000, the lines make live 12.1 fixed 0"
+            ]
+        },
+    )
     rows.add_event(acme.id, "A card was declined.", level="warning")
     return acme
 
