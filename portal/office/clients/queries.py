@@ -149,14 +149,17 @@ def _narrowed(pick: Any, filters: Filters) -> Any:  # noqa: ANN401 (a select of 
     if filters.search:
         pick = pick.where(matches(filters.search))
     if filters.tag:
-        pick = pick.where(
-            exists().where(
+        tagged = (
+            select(ClientTag.client_id)
+            .join(Tag, and_(Tag.reseller_id == ClientTag.reseller_id, Tag.id == ClientTag.tag_id))
+            .where(
                 ClientTag.reseller_id == Client.reseller_id,
                 ClientTag.client_id == Client.id,
-                Tag.id == ClientTag.tag_id,
                 func.lower(Tag.name) == filters.tag.lower(),
             )
+            .correlate(Client)
         )
+        pick = pick.where(tagged.exists())
     return pick
 
 
