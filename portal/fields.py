@@ -1,12 +1,13 @@
 """Form fields that speak our own words: amounts, e-mail addresses, time zones, tags."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from wtforms import Field, Form, StringField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import ValidationError
 from wtforms.widgets import TextInput
 
@@ -45,6 +46,11 @@ class TagsField(StringField):
     def names(self) -> list[str]:
         found = (" ".join(name.split()) for name in (self.data or "").split(","))
         return list(dict.fromkeys(name for name in found if name))
+
+
+def to_choices(pairs: Iterable[tuple[object, object]]) -> list[Any]:
+    """Pairs of value and text as a select field wants them."""
+    return [SelectChoice(value=value, label=text) for value, text in pairs]
 
 
 def latin_email(_form: Form, field: Field) -> None:

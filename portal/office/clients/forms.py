@@ -24,7 +24,7 @@ from wtforms.widgets import EmailInput
 from billing.client_billing import Billing
 from core.currencies import list_active_currencies
 from payments.auto_payment import AutoPayment
-from portal.fields import AmountField, TagsField, latin_email
+from portal.fields import AmountField, TagsField, latin_email, to_choices
 from tenants.client_blocks import Company, PanelLogin
 from tenants.clients import NAME_LENGTH, General
 
@@ -49,7 +49,7 @@ class GeneralForm(Form):
     reseller_id = SelectField(_l("Reseller"), coerce=_id_or_none, validators=[Optional()])
     currency = SelectField(_l("Currency"), [InputRequired(_l("Choose a currency."))])
     timezone = StringField(_l("Time zone"), [InputRequired(_l("Choose a time zone."))])
-    status = SelectField(_l("Status"), choices=_STATUSES, default="active")
+    status = SelectField(_l("Status"), choices=to_choices(_STATUSES), default="active")
     tags = TagsField(_l("Tags"))
 
     def to_block(self) -> General:
@@ -211,16 +211,16 @@ def make_forms(
 
 
 def _offer(forms: ClientForms, choices: Choices) -> None:
-    forms.general.reseller_id.choices = list(choices.resellers)
+    forms.general.reseller_id.choices = to_choices(choices.resellers)
     currencies = [(one.code, f"{one.code} – {one.name}") for one in list_active_currencies()]
     stored = forms.general.currency.object_data
     if stored and stored not in dict(currencies):
         # a currency that has ended since stays with the clients that have it
         currencies.append((stored, stored))
-    forms.general.currency.choices = list(currencies)
-    forms.credit.payment_terms_id.choices = list(choices.terms)
-    forms.credit.tax_profile_id.choices = list(choices.taxes)
-    forms.company.locale.choices = list(choices.locales)
+    forms.general.currency.choices = to_choices(currencies)
+    forms.credit.payment_terms_id.choices = to_choices(choices.terms)
+    forms.credit.tax_profile_id.choices = to_choices(choices.taxes)
+    forms.company.locale.choices = to_choices(choices.locales)
 
 
 def _iso(day: date | None) -> str:

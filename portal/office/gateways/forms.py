@@ -5,6 +5,7 @@ from wtforms import Form, IntegerField, PasswordField, RadioField, SelectField, 
 from wtforms.validators import InputRequired, Length, Optional
 
 from core.currencies import list_active_currencies
+from portal.fields import to_choices
 
 _SHORT = Length(max=200, message=_l("Use at most 200 characters."))
 
@@ -35,11 +36,11 @@ class NewGatewayForm(GatewayForm):
     currency = SelectField(_l("Currency"), [InputRequired(_l("Choose a currency."))])
     mode = RadioField(
         _l("Mode"),
-        choices=[("sandbox", _l("Sandbox: no real money")), ("live", _l("Live"))],
+        choices=to_choices([("sandbox", _l("Sandbox: no real money")), ("live", _l("Live"))]),
         default="sandbox",
     )
 
     def offer_currencies(self) -> None:
-        self.currency.choices = [
-            (one.code, f"{one.code} – {one.name}") for one in list_active_currencies()
-        ]
+        self.currency.choices = to_choices(
+            [(one.code, f"{one.code} – {one.name}") for one in list_active_currencies()]
+        )

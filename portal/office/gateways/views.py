@@ -16,7 +16,7 @@ from payments import gateway_accounts
 from payments.gateways.base import AccountInfo, Reply, ReplyStatus
 from payments.models import GatewayAccount
 from portal.access import current_viewer, office_view
-from portal.fields import put_error
+from portal.fields import put_error, to_choices
 from portal.htmx import hx, render, toast, wants_partial
 from portal.office.gateways import queries
 from portal.office.gateways.forms import GatewayForm, NewGatewayForm
@@ -185,16 +185,18 @@ def _offer(session: Session, form: GatewayForm, reseller_id: int) -> None:
     names = {one.id: one.name for one in family}
     if isinstance(form, NewGatewayForm):
         form.offer_currencies()
-        form.reseller_id.choices = [(one.id, one.name) for one in family]
-        form.payment_account_id.choices = [
-            (one.id, one.name if len(family) == 1 else f"{one.name} – {names[one.reseller_id]}")
-            for owner in family
-            for one in payment_accounts.list_accounts(session, owner.id)
-        ]
+        form.reseller_id.choices = to_choices([(one.id, one.name) for one in family])
+        form.payment_account_id.choices = to_choices(
+            [
+                (one.id, one.name if len(family) == 1 else f"{one.name} – {names[one.reseller_id]}")
+                for owner in family
+                for one in payment_accounts.list_accounts(session, owner.id)
+            ]
+        )
         return
-    form.payment_account_id.choices = [
-        (one.id, one.name) for one in payment_accounts.list_accounts(session, reseller_id)
-    ]
+    form.payment_account_id.choices = to_choices(
+        [(one.id, one.name) for one in payment_accounts.list_accounts(session, reseller_id)]
+    )
 
 
 def _shown(account: GatewayAccount) -> object:

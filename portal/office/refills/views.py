@@ -17,7 +17,7 @@ from core.uow import unit_of_work
 from payments import auto_payment, refills, saved_cards
 from payments.models import SavedCard
 from portal.access import current_viewer, office_view
-from portal.fields import AmountField, put_error
+from portal.fields import AmountField, put_error, to_choices
 from portal.formatting import money
 from portal.htmx import hx, render, toast, wants_partial
 from portal.keyset import read_place
@@ -177,9 +177,9 @@ def _enqueue_charge(session: Session, page: queries.RefillPage) -> None:
 
 def _form(cards: list[SavedCard]) -> RefillForm:
     form = RefillForm(request.form if request.method == "POST" else None)
-    form.saved_card_id.choices = [
-        (str(one.id), f"{one.brand} ···· {one.last_four}") for one in cards
-    ]
+    form.saved_card_id.choices = to_choices(
+        [(str(one.id), f"{one.brand} ···· {one.last_four}") for one in cards]
+    )
     return form
 
 

@@ -8,6 +8,7 @@ from wtforms import Form, IntegerField, RadioField, SelectField, StringField
 from wtforms.validators import InputRequired, Optional
 
 from billing.models import PaymentTerms
+from portal.fields import to_choices
 
 
 class DaysField(StringField):
@@ -30,7 +31,9 @@ class TermsForm(Form):
     name = StringField(_l("Name"), [InputRequired(_l("Enter a name."))])
     rule = RadioField(
         _l("Invoice"),
-        choices=[("day", _l("on a day of the month")), ("every", _l("every so many days"))],
+        choices=to_choices(
+            [("day", _l("on a day of the month")), ("every", _l("every so many days"))]
+        ),
         default="day",
     )
     day_of_month = IntegerField(_l("Day of the month"), [Optional()])

@@ -12,7 +12,7 @@ from core.errors import InvalidInputError
 from core.tenancy import current_scope
 from core.uow import unit_of_work
 from portal.access import current_viewer, office_view
-from portal.fields import put_error
+from portal.fields import put_error, to_choices
 from portal.htmx import hx, render
 from portal.office.saved import saved
 from portal.office.terms.forms import TermsForm
@@ -138,7 +138,9 @@ def _find_same(session: Session, form: TermsForm) -> bool:
 
 
 def _offer(session: Session, form: TermsForm) -> None:
-    form.reseller_id.choices = [(one.id, one.name) for one in resellers.list_resellers(session)]
+    form.reseller_id.choices = to_choices(
+        [(one.id, one.name) for one in resellers.list_resellers(session)]
+    )
 
 
 def _saved(form: TermsForm) -> Response:

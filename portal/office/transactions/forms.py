@@ -11,7 +11,7 @@ from billing.periods import local_midnight
 from billing.transaction_rows import DESCRIPTION_LENGTH
 from core.clock import today
 from core.zones import get_zone
-from portal.fields import AmountField
+from portal.fields import AmountField, to_choices
 
 _DESCRIPTION = Length(max=DESCRIPTION_LENGTH, message=_l("Use at most 500 characters."))
 _STATUSES = [("approved", _l("Approved: moves the balances now")), ("pending", _l("Pending"))]
@@ -26,7 +26,7 @@ class _MoneyForm(Form):
     amount = AmountField(_l("Amount"), [InputRequired(_l("Enter an amount."))])
     dated_on = DateField(_l("Date"), [Optional()])
     description = StringField(_l("Description"), [_DESCRIPTION])
-    status = RadioField(_l("Status"), choices=_STATUSES, default="approved")
+    status = RadioField(_l("Status"), choices=to_choices(_STATUSES), default="approved")
 
     @property
     def exact_amount(self) -> Decimal:
@@ -50,7 +50,7 @@ class PaymentForm(_MoneyForm):
 class ChargeForm(_MoneyForm):
     """What the client owes beside its usage."""
 
-    tax_mode = SelectField(_l("Taxes"), choices=_TAX_MODES, default="excluding")
+    tax_mode = SelectField(_l("Taxes"), choices=to_choices(_TAX_MODES), default="excluding")
     quantity = AmountField(_l("Quantity"))
 
 

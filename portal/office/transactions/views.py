@@ -17,7 +17,7 @@ from core.ids import new_id
 from core.uow import unit_of_work
 from core.zones import get_zone
 from portal.access import current_viewer, office_view
-from portal.fields import put_error
+from portal.fields import put_error, to_choices
 from portal.formatting import money
 from portal.htmx import hx, render, toast, wants_partial
 from portal.keyset import read_place
@@ -215,9 +215,9 @@ def _form(session: Session, kind: str, client: ChosenClient) -> PaymentForm | Ch
     if kind == "charge":
         return ChargeForm(formdata)
     form = PaymentForm(formdata)
-    form.payment_account_id.choices = [
-        (one.id, one.name) for one in payment_accounts.list_accounts(session, client.reseller_id)
-    ]
+    form.payment_account_id.choices = to_choices(
+        [(one.id, one.name) for one in payment_accounts.list_accounts(session, client.reseller_id)]
+    )
     return form
 
 
