@@ -1,7 +1,7 @@
 """What tests of the back office need over and over: money, invoices, cards, mails of a tenant."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -71,7 +71,7 @@ def invoice(tenant: Tenant, client: Client, *, issue: bool = True) -> UUID:
 
 
 def some_days_ago(days: int = 10) -> datetime:
-    return datetime.now(UTC).replace(microsecond=0) - timedelta(days=days)
+    return now().replace(microsecond=0) - timedelta(days=days)
 
 
 def gateway(tenant: Tenant, key_ring: dict[str, bytes], *, currency: str = "USD") -> int:
