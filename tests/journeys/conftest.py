@@ -1,0 +1,124 @@
+"""One real site for all journeys, and browsers that keep a trace of a journey that fails."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.journeys.people import PanelClient, Staff
+from tests.journeys.site import ROOT, Site, running_site
+from tests.portal.test_look_in_browser import COUNT_VIOLATIONS, PHONE, QUIET, WIDE
+
+CHROMIUM = Path("/usr/bin/chromium")
+KEPT = ROOT / "var" / "journeys"
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Site]:
+    # not pytest's own folder: PostgreSQL runs as another user, to whom that one is closed
+    folder = Path(tempfile.mkdtemp(prefix="portal-journeys-"))
+    try:
+        with running_site(folder) as running:
+            yield running
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def seeded(site: Site) -> dict[str, Any]:
+    """Acme, ready to take cards, with one client; and Globex."""
+    found: dict[str, Any] = json.loads(site.run("tests.journeys.seed").splitlines()[-1])
+    return found
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    assert CHROMIUM.exists(), (
+        f"{CHROMIUM} is missing: journeys need Debian's browser. As root: make chromium"
+    )
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
+        yield launched
+        launched.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: "pytest.CallInfo[None]") -> Any:  # noqa: ANN401
+    report = yield
+    if call.when == "call":
+        item.stash[_FAILED] = report.failed
+    return report
+
+
+_FAILED = pytest.StashKey[bool]()
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(
+    chromium: Browser, request: pytest.FixtureRequest, seeded: dict[str, Any]
+) -> Iterator[OpenPage]:
+    """A browser of somebody's own; nothing may be refused by the policy or fail in its scripts."""
+    opened: list[BrowserContext] = []
+    troubles: list[str] = []
+
+    def open_page(viewport: dict[str, int] = WIDE, scheme: str = "light", **more: Any) -> Page:
+        context = chromium.new_context(viewport=viewport, color_scheme=scheme, **more)
+        context.tracing.start(screenshots=True, snapshots=True)
+        opened.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.add_init_script(COUNT_VIOLATIONS)
+        page.on("pageerror", lambda error: troubles.append(f"{page.url}: {error}"))
+        page.on(
+            "console",
+            lambda said: (
+                troubles.append(f"{page.url}: {said.text}")
+                if said.type == "error" and not _is_expected(said.text)
+                else None
+            ),
+        )
+        return page
+
+    yield open_page
+    failed = request.node.stash.get(_FAILED, True)
+    for number, context in enumerate(opened):
+        _keep(context, request.node.name, number) if failed else context.tracing.stop()
+        context.close()
+    assert troubles == [], troubles
+
+
+def _is_expected(text: str) -> bool:
+    """A browser reports every answer of 4xx in its console; ours are told on the page."""
+    return "the server responded with a status of 4" in text
+
+
+def _keep(context: BrowserContext, name: str, number: int) -> None:
+    KEPT.mkdir(parents=True, exist_ok=True)
+    context.tracing.stop(path=KEPT / f"{name}-{number}.zip")
+    for shown, page in enumerate(context.pages):
+        page.screenshot(path=KEPT / f"{name}-{number}-{shown}.png")
+
+
+@pytest.fixture
+def owner(open_page: OpenPage, site: Site) -> Staff:
+    """Acme's owner, at a desk."""
+    return Staff(open_page(), site.url)
+
+
+@pytest.fixture
+def stranger(open_page: OpenPage, site: Site) -> Staff:
+    """Globex's owner."""
+    return Staff(open_page(), site.url)
+
+
+@pytest.fixture
+def client(open_page: OpenPage, site: Site) -> PanelClient:
+    """A client of Acme, with a phone."""
+    return PanelClient(open_page(PHONE), site.url)

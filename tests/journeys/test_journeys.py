@@ -1,0 +1,156 @@
+"""What people do with the portal, from one end to the other, in a real browser on the real site."""
+
+import io
+import re
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from playwright.sync_api import Page, expect
+from pypdf import PdfReader
+
+from core.clock import now
+from tests.journeys.people import (
+    COMET,
+    ORBIT,
+    ORBIT_EMAIL,
+    ORBIT_PASSWORD,
+    PanelClient,
+    Staff,
+)
+from tests.journeys.site import Site, wait_for
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(280)]
+
+
+def days_ago(days: int) -> date:
+    return now().date() - timedelta(days=days)
+
+
+def text_of_pdf(content: bytes) -> str:
+    return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages)
+
+
+def test_from_a_new_client_to_a_paid_card_and_an_invoice_in_the_mailbox(
+    site: Site, owner: Staff, client: PanelClient, stranger: Staff
+) -> None:
+    # the reseller makes a client and its panel login
+    owner.signs_in("owner@acme.example")
+    owner.makes_client(ORBIT, login="orbit", password=ORBIT_PASSWORD, email=ORBIT_EMAIL)
+
+    # the client signs in and saves a card on the gateway's own page
+    client.signs_in("orbit", ORBIT_PASSWORD)
+    assert client.available() == Decimal("10.00")
+    client.saves_card()
+    client.reads("1111")
+
+    # the client refills by it, and the balance moves
+    client.refills("50.00")
+    client.reads("60.00")
+    assert client.available() == Decimal("60.00")
+
+    # why the balance is what it is stands one tap away, and so does the transaction
+    client.follows("Why this amount?")
+    client.reads("50.00")
+    client.page.locator(".movements a").first.click()
+    client.reads("How it is booked")
+
+    # the owner charges the client until nothing is left: 100.00 and 7.25 of tax
+    owner.opens_client(ORBIT)
+    owner.charges_client("100", "Calls to Japan, fixed", on=days_ago(5))
+    owner.turns_on_invoicing(last_invoiced_on=days_ago(11))
+
+    # the worker charges the card by itself: 47.25 that is missing, and 20 more
+    wait_for("the card to be charged", lambda: client.available() == Decimal("20.00"))
+    taken = [Decimal(charge["amount"]) for charge in site.charges() if "orbit" not in charge]
+    assert Decimal("50.00") in taken
+    assert Decimal("67.25") in taken
+    told = wait_for("the mail about it", lambda: _mails(site, "67.25"))
+    assert len(told) == 1
+
+    # the other reseller sees none of it, in no list and by no search
+    stranger.signs_in("owner@globex.example")
+    for path in ("/office/clients/", "/office/transactions/", "/office/invoices/",
+                 "/office/refills/", "/office/mail/", "/office/events/", "/office/audit/"):  # fmt: skip
+        stranger.finds_nothing(path, "Orbit")
+        expect(stranger.page.locator("#main")).not_to_contain_text(ORBIT)
+
+    # the invoice reaches the mailbox by itself, with its PDF
+    mail = wait_for("the invoice", lambda: _mails(site, "invoice"))[0]
+    (attached,) = mail.attachments
+    assert attached.content_type == "application/pdf"
+    text = text_of_pdf(attached.content)
+    assert ORBIT in text
+    assert "Calls to Japan, fixed" in text
+    assert "107.25" in text
+
+    # in the panel it is the very same file
+    client.goes_to("/clients/invoices")
+    client.page.locator("#main a[href*='/clients/invoices/']").first.click()
+    assert client.downloads("Download PDF") == attached.content
+    assert site.failures() == []
+
+
+def _mails(site: Site, about: str) -> list:
+    return [
+        mail
+        for mail in site.mailbox.messages(to=ORBIT_EMAIL)
+        if about.lower() in f"{mail.subject}\n{mail.text}".lower() and _is_kind(mail, about)
+    ]
+
+
+def _is_kind(mail, about: str) -> bool:
+    return bool(mail.attachments) == (about == "invoice")
+
+
+def test_a_declined_card_says_why(site: Site, client: PanelClient) -> None:
+    client.signs_in("comet")
+    before = client.available()
+    client.refills("25.00")
+    client.reads("declined")
+    expect(client.page.get_by_role("link", name="Try again")).to_be_visible()
+    assert client.available() == before
+
+
+def test_a_wrong_password_opens_nothing(client: PanelClient, owner: Staff) -> None:
+    client.signs_in("comet", "not this one at all")
+    client.reads("The login or the password is not")
+    client.goes_to("/clients/invoices")
+    expect(client.page).to_have_url(re.compile("/clients/login"))
+
+    owner.signs_in("owner@acme.example", "not this one at all")
+    owner.reads("The e-mail address or the password is not")
+    owner.goes_to("/office/clients/")
+    expect(owner.page).to_have_url(re.compile("/login"))
+
+
+def test_a_session_that_was_ended_elsewhere_is_over(
+    site: Site, client: PanelClient, open_page
+) -> None:
+    elsewhere = PanelClient(open_page(), site.url)
+    for person in (client, elsewhere):
+        person.signs_in("comet")
+        expect(person.page.get_by_text(COMET).first).to_be_visible()
+    elsewhere.goes_to("/clients/account")
+    elsewhere.presses("End", elsewhere.page)
+    elsewhere.presses("End", elsewhere.page.locator("#confirm"))
+    elsewhere.reads("The session has ended.")
+
+    client.page.reload()
+    client.reads("Your session has ended.")
+
+
+def test_after_sign_out_back_shows_nothing(client: PanelClient) -> None:
+    client.signs_in("comet")
+    client.goes_to("/clients/transactions")
+    client.reads("Bank transfer")
+    client.signs_out()
+    client.page.go_back()
+    _shows_no_secret(client.page)
+    client.page.go_back()
+    _shows_no_secret(client.page)
+
+
+def _shows_no_secret(page: Page) -> None:
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(page.get_by_text("Bank transfer")).to_have_count(0)
