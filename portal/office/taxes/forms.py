@@ -5,7 +5,7 @@ from decimal import Decimal
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, FieldList, Form, FormField, IntegerField, SelectField, StringField
-from wtforms.validators import InputRequired, Optional
+from wtforms.validators import InputRequired, Optional, ValidationError
 
 from portal.fields import AmountField
 
@@ -47,4 +47,4 @@ class ProfileForm(Form):
     def validate_taxes(self, field: FieldList) -> None:  # type: ignore[type-arg]  # the stub's own parameter is of no use here
         for row in field:
             if not row.form.is_empty and row.form.percent.data is None:
-                raise ValueError(_("Every tax needs a percent."))
+                raise ValidationError(_("Every tax needs a percent."))

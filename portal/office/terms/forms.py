@@ -5,7 +5,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import Form, IntegerField, RadioField, SelectField, StringField
-from wtforms.validators import InputRequired, Optional
+from wtforms.validators import InputRequired, Optional, ValidationError
 
 from billing.models import PaymentTerms
 from portal.fields import to_choices
@@ -64,4 +64,4 @@ class TermsForm(Form):
         wanted = self.day_of_month if field.data == "day" else self.every_days
         if wanted.data is None and not wanted.errors:
             wanted.errors = [_("Enter a number.")]
-            raise ValueError(_("Say when the invoice is made."))
+            raise ValidationError(_("Say when the invoice is made."))
