@@ -227,6 +227,8 @@
   }
 
   document.addEventListener("change", follow);
+  // after Back the browser has put the chosen radio in again without an event
+  window.addEventListener("pageshow", follow);
 
   /* --- Tags: the names of a comma-separated field as chips, made as one types --- */
 

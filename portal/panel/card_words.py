@@ -6,10 +6,22 @@ from flask_babel import gettext as _
 
 from payments.models import SavedCard
 
+# as the gateway writes them, and as their owners do
+_BRANDS = {
+    "AmericanExpress": "American Express",
+    "DinersClub": "Diners Club",
+    "MasterCard": "Mastercard",
+}
+
+
+def brand_name(card: SavedCard) -> str:
+    """The card's brand as people know it; "Card" when the gateway named none."""
+    return _BRANDS.get(card.brand, card.brand) or str(_("Card"))
+
 
 def card_name(card: SavedCard) -> str:
     """`Visa ending 1111`."""
-    return _("%(brand)s ending %(digits)s", brand=card.brand or _("Card"), digits=card.last_four)
+    return str(_("%(brand)s ending %(digits)s", brand=brand_name(card), digits=card.last_four))
 
 
 def is_expired(card: SavedCard, day: date) -> bool:
@@ -24,4 +36,5 @@ def expiry_text(card: SavedCard, day: date) -> str:
     if card.expiry_year is None or card.expiry_month is None:
         return ""
     at = f"{card.expiry_month:02d}/{card.expiry_year}"
-    return _("Expired %(at)s", at=at) if is_expired(card, day) else _("Expires %(at)s", at=at)
+    words = _("Expired %(at)s", at=at) if is_expired(card, day) else _("Expires %(at)s", at=at)
+    return str(words)

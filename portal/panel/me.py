@@ -1,7 +1,9 @@
 """Who looks: the client of the panel's scope, its provider and its balances."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -72,4 +74,5 @@ def read_me(session: Session) -> Me:
     ).one_or_none()
     if row is None:
         raise NotFoundError("Client not found.")
-    return Me(*row.tuple())
+    values: Sequence[Any] = row
+    return Me(*values)

@@ -63,10 +63,6 @@ class Movement:
 
 def movement_columns() -> list[Any]:
     """Columns of a Movement, in its order; join `balance_line()` for the last one."""
-    reversal = aliased(Transaction)
-    is_reversed = exists().where(
-        reversal.reseller_id == Transaction.reseller_id, reversal.reverses_id == Transaction.id
-    )
     return [
         Transaction.id,
         Transaction.type,
@@ -77,9 +73,17 @@ def movement_columns() -> list[Any]:
         Transaction.dated_at,
         Transaction.description,
         Transaction.reverses_id,
-        is_reversed.label("is_reversed"),
+        is_reversed().label("is_reversed"),
         LedgerLine.balance_after,
     ]
+
+
+def is_reversed() -> ColumnElement[bool]:
+    """Whether a correction has taken the transaction back."""
+    reversal = aliased(Transaction)
+    return exists().where(
+        reversal.reseller_id == Transaction.reseller_id, reversal.reverses_id == Transaction.id
+    )
 
 
 def balance_line() -> ColumnElement[bool]:

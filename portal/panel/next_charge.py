@@ -1,6 +1,7 @@
 """The next automatic charge in the client's words: what would happen now, and what to do."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from flask_babel import gettext as _
 
@@ -37,7 +38,7 @@ def _reason(due: Due) -> str:
         text = _("because your available balance is used up.")
     if extra.strip("0."):
         text += " " + _("Your extra amount is included.")
-    return text
+    return str(text)
 
 
 def _off(_due: Due) -> NextCharge:
@@ -98,6 +99,17 @@ def _under_way(_due: Due) -> NextCharge:
 
 
 def _not_due(due: Due) -> NextCharge:
+    on_its_way = Decimal(due.figures.get("on_its_way", "0"))
+    # of a client without a limit no figure of what is available stands there
+    if on_its_way > 0 and Decimal(due.figures.get("available", "0")) <= 0:
+        return NextCharge(
+            _("Nothing more is charged now"),
+            _(
+                "%(amount)s of yours is on its way and counts as if it had come.",
+                amount=f"{money(on_its_way, due.currency)} {due.currency}",
+            ),
+            "ok",
+        )
     text = (
         _("Your card is charged when an invoice is due.")
         if due.figures.get("postpaid")

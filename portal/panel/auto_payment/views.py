@@ -59,7 +59,7 @@ def save() -> ResponseReturnValue:
                 else _("Automatic payment is off.")
             )
             flash(text, "success")
-            return redirect(url_for(".index"), 303)  # type: ignore[return-value]  # werkzeug's own
+            return redirect(url_for(".index"), 303)
     with unit_of_work() as session:
         row = auto_payment.find_row(session, my_id())
         return _draw(session, row, form, status=422, messages=messages)

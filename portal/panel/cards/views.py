@@ -15,7 +15,7 @@ from core.uow import unit_of_work
 from payments import saved_cards
 from portal.access import current_user_timezone, panel_view
 from portal.htmx import render
-from portal.panel.card_words import card_name, expiry_text, is_expired
+from portal.panel.card_words import brand_name, card_name, expiry_text, is_expired
 from portal.panel.cards import queries
 from portal.panel.gateway_pages import gateway_opener, leave_for
 from portal.panel.me import my_id
@@ -36,6 +36,7 @@ def index() -> ResponseReturnValue:
         "panel/cards/index.html",
         wallet=wallet,
         name_of=card_name,
+        brand_of=brand_name,
         expiry_of=lambda card: expiry_text(card, day),
         is_expired=lambda card: is_expired(card, day),
     )

@@ -14,7 +14,13 @@ from core.db import Session
 from payments.models import Refill
 from payments.refills import OPEN_STATES
 from portal.panel.me import my_id
-from portal.panel.movements import Movement, balance_line, movement_columns, to_movement
+from portal.panel.movements import (
+    Movement,
+    balance_line,
+    is_reversed,
+    movement_columns,
+    to_movement,
+)
 
 DAYS = 30
 LATEST = 5
@@ -61,7 +67,7 @@ class Month:
 
 
 def read_month(session: Session, zone: ZoneInfo) -> Month:
-    """Charges and payments of the last 30 days by the client's calendar, reversals taken off."""
+    """Charges and payments of the last 30 days of the client's calendar, none taken back."""
     last = today(zone)
     first = last - timedelta(days=DAYS - 1)
     since = datetime.combine(first, time(), zone)
@@ -72,6 +78,9 @@ def read_month(session: Session, zone: ZoneInfo) -> Month:
             Transaction.client_id == my_id(),
             Transaction.status == "approved",
             Transaction.dated_at >= since,
+            # what was taken back counts neither on its own day nor on that of its correction
+            Transaction.reverses_id.is_(None),
+            ~is_reversed(),
         )
         .group_by(on)
     )

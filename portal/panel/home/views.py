@@ -30,6 +30,12 @@ ENTRY_WORDS = {
     "invoice": _l("Invoices"),
     "reversal": _l("Corrections"),
 }
+REFILL_WORDS = {
+    "requested": _l("On its way"),
+    "processing": _l("On its way"),
+    "held": _l("Held for review"),
+    "unknown": _l("We are asking the gateway"),
+}
 NAMES = {"available": _l("Available"), "live": _l("Live"), "fixed": _l("Fixed")}
 ICONS = {"payment": "cash", "refill": "credit-card", "charge": "receipt", "invoice": "file-invoice"}
 
@@ -62,6 +68,7 @@ def index() -> ResponseReturnValue:
         month=month,
         latest=latest,
         under_way=under_way,
+        refill_words={state: str(text) for state, text in REFILL_WORDS.items()},
     )
 
 

@@ -61,7 +61,7 @@ def download(invoice_id: UUID) -> ResponseReturnValue:
         file = get_file(session, invoice.file_id) if invoice.file_id else None
     if file is None:
         flash(_("The PDF is being made. Please try again in a minute."), "info")
-        return redirect(url_for(".show", invoice_id=invoice_id), 303)  # type: ignore[return-value]  # werkzeug's own
+        return redirect(url_for(".show", invoice_id=invoice_id), 303)
     response = make_response(file.content)
     response.content_type = file.media_type
     response.headers.set("Content-Disposition", "attachment", filename=file.name)

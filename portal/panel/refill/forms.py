@@ -66,9 +66,10 @@ def offered_amounts(currency: str) -> tuple[Decimal, ...]:
 
 def limits_text(currency: str) -> str:
     """From how much to how much, in the viewer's figures."""
-    return _(
+    words = _(
         "From %(least)s to %(most)s %(currency)s. Comma or point, as you like.",
         least=money(MIN_AMOUNT, currency),
         most=money(MAX_AMOUNT, currency),
         currency=currency,
     )
+    return str(words)

@@ -94,6 +94,15 @@ def test_what_would_be_charged_now_is_told(me: Browser, till: Till) -> None:
     assert "7.25 USD would be charged now" in words(me.get(URL))
 
 
+def test_money_on_its_way_counts_as_if_it_had_come(me: Browser, till: Till) -> None:
+    card = till.save_card()
+    save_block(till, enabled=True)
+    story.charge(till, "7.25")
+    till.request(card, "10.00")
+
+    assert "10.00 USD of yours is on its way" in words(me.get(URL))
+
+
 def test_a_missing_card_is_told_with_the_way_to_add_one(me: Browser, till: Till) -> None:
     save_block(till, enabled=True)
 

@@ -23,7 +23,7 @@ def test_a_new_client_reads_its_name_its_provider_and_that_nothing_happened(me: 
 
     assert "Client of Acme" in text
     assert "Your account with Acme" in text
-    assert "It is used up. Refill to go on." in text
+    assert "Nothing is left to use. Refill to go on." in text
     assert "Everything that was invoiced is paid." in text
     assert "Nothing was used or paid in the last 30 days." in text
     assert "Your payments and charges will stand here." in text
