@@ -1,9 +1,8 @@
 """Invoices: list, page, file, mail, and one made by hand."""
 
-import io
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, redirect, request, send_file, url_for
+from flask import Blueprint, Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -27,6 +26,7 @@ from portal.office.invoices import manual, queries
 from portal.office.invoices.manual import Days, InvoiceForm
 from portal.office.invoices.queries import PAID, SORTS, STATES, Filters
 from portal.office.period import period_options, read_period
+from portal.office.stored_file import send_stored
 from tenants.files import get_file
 from tenants.permissions import Permission
 
@@ -84,14 +84,7 @@ def pdf(invoice_id: UUID) -> ResponseReturnValue:
         if invoice.file_id is None:
             raise NotFoundError
         file = get_file(session, invoice.file_id)
-        name, media_type, content = file.name, file.media_type, file.content
-    return send_file(
-        io.BytesIO(content),
-        mimetype=media_type,
-        download_name=name,
-        as_attachment="download" in request.args,
-        etag=False,
-    )
+    return send_stored(file, as_attachment="download" in request.args)
 
 
 @bp.post("/<uuid:invoice_id>/issue")

@@ -1,9 +1,8 @@
 """The mail queue: list, a mail as it was, its files, deleting and sending again."""
 
-import io
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, make_response, redirect, request, send_file, url_for
+from flask import Blueprint, Response, flash, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -19,6 +18,7 @@ from portal.office import client_choice
 from portal.office.mail import queries
 from portal.office.mail.queries import KINDS, STATES, Filters
 from portal.office.period import period_options, read_period
+from portal.office.stored_file import send_stored
 from tenants.files import get_file
 from tenants.permissions import Permission
 
@@ -84,10 +84,7 @@ def attachment(mail_id: UUID, file_id: UUID) -> ResponseReturnValue:
         if not queries.has_attachment(session, mail_id, file_id):
             raise NotFoundError
         file = get_file(session, file_id)
-        name, media_type, content = file.name, file.media_type, file.content
-    return send_file(
-        io.BytesIO(content), mimetype=media_type, download_name=name, as_attachment=True, etag=False
-    )
+    return send_stored(file, as_attachment=True)
 
 
 @bp.post("/<uuid:mail_id>/delete")

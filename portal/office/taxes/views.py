@@ -142,13 +142,11 @@ def delete(profile_id: int) -> ResponseReturnValue:
 def _find_same(session: Session, form: ProfileForm) -> bool:
     """Whether this very profile exists: the form was sent twice."""
     name = " ".join((form.name.data or "").split())
-    wanted = [
-        TaxRate(" ".join(tax.split()), percent, rank) for tax, percent, rank in form.to_rows()
-    ]
+    wanted = {(" ".join(tax.split()), percent, rank) for tax, percent, rank in form.to_rows()}
     for profile in tax_profiles.list_profiles(session, form.reseller_id.data):
         if profile.name == name:
-            stored = tax_profiles.list_taxes(session, profile.id)
-            return sorted(stored, key=str) == sorted(wanted, key=str)
+            taxes = tax_profiles.list_taxes(session, profile.id)
+            return {(tax.name, tax.percent, tax.priority) for tax in taxes} == wanted
     return False
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import Form, IntegerField, RadioField, SelectField, StringField
-from wtforms.validators import InputRequired, Optional, ValidationError
+from wtforms.validators import InputRequired, Optional
 
 from billing.models import PaymentTerms
 from portal.fields import to_choices
@@ -60,8 +60,11 @@ class TermsForm(Form):
             "remind_after": self.remind_after.days,
         }
 
-    def validate_rule(self, field: RadioField) -> None:
-        wanted = self.day_of_month if field.data == "day" else self.every_days
+    def validate(self, *args: Any, **kwargs: Any) -> bool:  # noqa: ANN401 (WTForms' own)
+        """Also that the chosen rule has its number."""
+        is_valid = super().validate(*args, **kwargs)
+        wanted = self.day_of_month if self.rule.data == "day" else self.every_days
         if wanted.data is None and not wanted.errors:
             wanted.errors = [_("Enter a number.")]
-            raise ValidationError(_("Say when the invoice is made."))
+            return False
+        return is_valid
