@@ -121,11 +121,10 @@ def last_check(column: Any) -> ScalarSelect[Any]:  # noqa: ANN401 (a column of a
 
 
 def ledger_trouble() -> ColumnElement[bool]:
-    """True where the last check found something, is long ago, or never was."""
+    """True where the last check found something, or none was made for too long."""
     return or_(
-        last_check(LedgerCheck.ok).is_(None),
         ~last_check(LedgerCheck.ok),
-        last_check(LedgerCheck.at) < now() - CHECK_EVERY,
+        func.coalesce(last_check(LedgerCheck.at), Reseller.created_at) < now() - CHECK_EVERY,
     )
 
 

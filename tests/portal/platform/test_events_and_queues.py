@@ -14,6 +14,7 @@ from core.platform_uow import platform_unit_of_work
 from core.schedule import ScheduledRun
 from portal.app import create_app
 from portal.platform.events.queries import SERVICES
+from tests.factories.cast import make_client
 from tests.portal.browser import HTMX, signed_in
 from tests.portal.platform import rows
 from worker.send import make_producer, make_sender
@@ -97,6 +98,12 @@ class TestQueues:
         assert "late" in mail[:1500]
         assert page.count("being done") == 1
         assert page.count("nothing waits") == 3
+
+    def test_a_deleted_client_has_no_invoice_due(self, as_platform_admin, acme):
+        gone = make_client(acme, "Gone", status="deleted")
+        rows.make_invoice_due(gone)
+        assert ">late<" not in as_platform_admin.get(QUEUES).text
+        assert ">Acme<" not in as_platform_admin.get("/platform/resellers/?show=due_invoices").text
 
     def test_an_invoice_of_a_suspended_reseller_is_not_due(
         self, as_platform_admin, acme, acme_client

@@ -99,6 +99,16 @@ def test_a_quiet_installation_is_all_well(as_platform_admin, acme):
     assert {tone for _value, tone, _href in found.values()} == {"ok", "info"}
 
 
+def test_a_ledger_counts_as_unchecked_after_two_days(as_platform_admin, acme, globex):
+    rows.add_check(acme.id, age=timedelta(days=3))
+    page = as_platform_admin.get(HOME).text
+    assert "1 not checked for two days" in page
+    assert signals(page)["Ledgers that differ"][1] == "warn"
+    listed = as_platform_admin.get("/platform/resellers/?show=ledger").text
+    assert ">Acme<" in listed
+    assert ">Globex<" not in listed, "made just now: its turn comes"
+
+
 class TestSweepStates:
     AT = now()
 
