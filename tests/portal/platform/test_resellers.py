@@ -7,12 +7,15 @@ import pytest
 from sqlalchemy import func, select, update
 
 from billing.models import PaymentAccount
+from core.errors import InvalidInputError
 from core.ids import new_id
 from core.platform_uow import platform_unit_of_work
+from core.tenancy import Actor
 from mail.models import MailMessage
 from tenants import resellers
 from tenants.models import AuditRecord, Reseller, Role, User
 from tenants.permissions import ALL_PERMISSIONS, VIEWER_PERMISSIONS
+from tenants.resellers import ResellerWish
 from tenants.signin_models import PasswordReset, SignInSession
 from tests.factories.cast import PASSWORD, make_client, make_tenant
 from tests.portal.browser import HTMX, open_browser, sign_in, sign_in_client, signed_in
@@ -337,6 +340,15 @@ class TestSuspending:
         self.suspend(as_platform_admin, acme)
         answer = as_platform_admin.post(NEW, data=wish(parent_id=str(acme.id)))
         assert answer.status_code == 422
+        # suspended while the form was open: the choice was still offered
+        wanted = ResellerWish("Initech", "initech", "EUR", "UTC", "Ida", "i@x.example", acme.id)
+        with (
+            pytest.raises(InvalidInputError, match="active reseller"),
+            platform_unit_of_work() as session,
+        ):
+            resellers.provision_reseller(
+                session, request_id=new_id(), wish=wanted, actor=Actor("platform")
+            )
 
     def test_a_link_for_its_people_does_not_work(self, app, as_platform_admin):
         as_platform_admin.post(NEW, data=wish())
