@@ -44,6 +44,14 @@ def test_only_active_clients_are_shown_by_default(as_owner: Browser, acme: Tenan
     assert desk.names_in(as_owner.get(f"{LIST}?status=stop")) == ["Halted"]
 
 
+def test_the_status_is_a_column_only_where_it_differs(as_owner: Browser, acme: Tenant) -> None:
+    make_client(acme, "Alive")
+    make_client(acme, "Halted", status="stop")
+
+    assert 'data-label="Status"' not in as_owner.get(LIST).text
+    assert as_owner.get(f"{LIST}?status=any").text.count('data-label="Status"') == 2
+
+
 @pytest.mark.parametrize("typed", ["zur", "ZÜRICH", "rich tel", "100%"])
 def test_the_search_finds_parts_of_names_without_accents_and_case(
     as_owner: Browser, acme: Tenant, typed: str
