@@ -24,13 +24,15 @@ COUNT_LIMIT = 10_000
 
 T = TypeVar("T")
 
-_READERS: dict[type, Callable[[Any], Any]] = {
-    int: int,
-    bool: bool,
-    str: str,
-    UUID: UUID,
-    datetime: datetime.fromisoformat,
+# what a column of this type is written as in a place, and how it is read again
+_READERS: dict[type, tuple[type, Callable[[Any], Any]]] = {
+    int: (int, int),
+    bool: (bool, bool),
+    str: (str, str),
+    UUID: (str, UUID),
+    datetime: (str, datetime.fromisoformat),
 }
+_BIGINT = range(-(2**63), 2**63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +191,20 @@ def _read(cursor: str, keys: Sequence[Key]) -> list[ColumnElement[Any]] | None:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         values = json.loads(text)
-        if len(values) != len(keys) or "\x00" in text:
+        if not isinstance(values, list) or len(values) != len(keys):
             return None
-        return [literal(_READERS[key.kind](value)) for key, value in zip(keys, values, strict=True)]
-    except (ValueError, TypeError):
+        return [_read_value(key, value) for key, value in zip(keys, values, strict=True)]
+    except ValueError:
         return None
+
+
+def _read_value(key: Key, value: object) -> ColumnElement[Any]:
+    """Raises ValueError for what no row of ours was ever written as."""
+    written, read = _READERS[key.kind]
+    is_sane = type(value) is written and not (isinstance(value, str) and "\x00" in value)
+    if not is_sane or (type(value) is int and value not in _BIGINT):
+        raise ValueError("not a value of this key")
+    found = read(value)
+    if isinstance(found, datetime) and found.tzinfo is None:
+        raise ValueError("an instant without a zone")
+    return literal(found)

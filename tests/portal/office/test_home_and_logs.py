@@ -53,7 +53,7 @@ class TestDashboard:
             (3, "mails failed"),
             (1, "transactions to approve"),
         ):
-            assert f'{count}</span><span class="tile-label">{label}' in text, label
+            assert f'{count}</span><span class="attention-label">{label}' in text, label
         assert "Declined Ltd" in text
         assert "Something happened" in text
         assert ">40.00" in text, "owed to us"
