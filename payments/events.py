@@ -22,6 +22,7 @@ from payments.gateways.base import (
     Gateway,
     GatewayTransaction,
     InboundEvent,
+    Outcome,
     Reply,
     ReplyStatus,
     TransactionStatus,
@@ -154,6 +155,15 @@ def _finish(
 
 def _record(session: Session, key: str, transaction: GatewayTransaction, patience: Patience) -> str:
     refill, attempt = attempts.lock_attempt(session, key)
+    if _is_second_payment(attempt, transaction):
+        notices.alarm(
+            session,
+            refill,
+            attempt,
+            f"The gateway has a second transaction {transaction.gateway_ref} under this key,"
+            f" {transaction.status.value.replace('_', ' ')}; only {attempt.gateway_ref} is booked.",
+        )
+        return "second payment"
     if attempt.state == AttemptState.SUCCEEDED and transaction.status in _WENT_BACK:
         _tell_of_return(session, refill, attempt, transaction)
         return "correction"
@@ -167,6 +177,22 @@ def _record(session: Session, key: str, transaction: GatewayTransaction, patienc
         notices.alarm(session, refill, attempt, "The gateway has another amount under this key.")
         return "amount differs"
     return outcomes.record_outcome(session, key, answer, patience=patience).value
+
+
+def _is_second_payment(attempt: ChargeAttempt, transaction: GatewayTransaction) -> bool:
+    """Whether money moved beside the payment that is booked.
+
+    Two pages of one payment can be open at once, and the duplicate window knows cards, not keys.
+    """
+    return (
+        attempt.state == AttemptState.SUCCEEDED
+        and bool(attempt.gateway_ref)
+        and transaction.gateway_ref != attempt.gateway_ref
+        and (
+            transaction.status in _WENT_BACK
+            or transaction.to_answer().outcome in (Outcome.APPROVED, Outcome.PENDING)
+        )
+    )
 
 
 def _tell_of_return(

@@ -1,6 +1,7 @@
 """Webhooks of gateways: signed, stored once, handled later, and only a hint."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ from werkzeug.test import TestResponse
 from core.clock import now
 from core.platform_uow import platform_unit_of_work
 from payments import attempts, charging, events, gateway_accounts
+from payments.gateways.base import ChargeRequest, Outcome
 from payments.models import GatewayEvent
 from payments.patience import DEFAULT_PATIENCE
 from portal.access import ACCESS_MARK
@@ -263,6 +265,23 @@ def test_a_void_at_the_gateway_is_told_and_charges_nothing_again(caller):
     assert caller.handle() == ["correction"]
     assert till.refill(refill_id).state == "succeeded"
     assert "payment_went_back" in till.events()
+
+
+def test_a_second_payment_under_a_booked_key_is_for_a_person(caller):
+    """Two pages of one payment were open, and each was paid with another card."""
+    till = caller.till  # noqa: F811
+    refill_id = till.request(till.save_card())
+    till.charge(refill_id)
+    twice = till.save_card(number="5424000000000015")
+    request = ChargeRequest.from_json(till.attempt(refill_id).request)
+    gateway = till.merchant.gateway()
+    again = gateway.charge(replace(request, payment_profile_ref=twice.method_ref))
+    gateway.close()
+    assert again.outcome is Outcome.APPROVED
+    caller.tell_of(refill_id)
+    assert caller.handle() == ["second payment"]
+    assert till.live() == Decimal("10.00")
+    assert "payment_undecided" in till.events()
 
 
 def test_money_for_an_attempt_that_was_closed_is_for_a_person(caller):
