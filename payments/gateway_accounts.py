@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from billing.models import PaymentAccount
 from core import ids, secrets
 from core.config import Settings
 from core.currencies import get_currency
@@ -60,6 +61,7 @@ def create_account(
     if not name:
         raise InvalidInputError("Enter a name.", "name")
     code = get_currency(currency).code
+    _check_payment_account(session, reseller_id, payment_account_id)
     _refuse_second(session, reseller_id, gateway, code)
     account = GatewayAccount(
         reseller_id=reseller_id,
@@ -96,6 +98,7 @@ def update_account(
     name = " ".join(name.split())
     if not name:
         raise InvalidInputError("Enter a name.", "name")
+    _check_payment_account(session, account.reseller_id, payment_account_id)
     wish = {
         "name": name,
         "description": description.strip(),
@@ -249,6 +252,16 @@ def open_gateway(account: GatewayAccount, settings: Settings) -> Gateway:
         ),
         timeout_s=(_CONNECT_TIMEOUT_S, settings.gateway_read_timeout_s),
     )
+
+
+def _check_payment_account(session: Session, reseller_id: int, payment_account_id: int) -> None:
+    found = session.scalar(
+        select(PaymentAccount.id).where(
+            PaymentAccount.id == payment_account_id, PaymentAccount.reseller_id == reseller_id
+        )
+    )
+    if found is None:
+        raise InvalidInputError("Choose a payment account of this reseller.", "payment_account_id")
 
 
 def _refuse_second(session: Session, reseller_id: int, gateway: str, currency: str) -> None:

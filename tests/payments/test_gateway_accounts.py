@@ -5,6 +5,7 @@ import json
 import pytest
 from sqlalchemy import select, text, update
 
+from billing import payment_accounts
 from core.config import Settings, parse_key_ring
 from core.errors import InvalidInputError, InvariantError, NotAllowedError, NotFoundError
 from core.platform_uow import platform_unit_of_work
@@ -156,6 +157,21 @@ def test_one_enabled_account_per_currency(till: Till):
     with till.work() as session, pytest.raises(InvalidInputError) as refused:
         add_gateway_account(session, till.tenant, till.merchant, till.settings, "USD")
     assert refused.value.field == "currency"
+
+
+def test_money_is_booked_on_an_account_of_the_same_tenant_only(till: Till, other_till: Till):
+    with other_till.work() as session:
+        foreign = payment_accounts.get_general(session, other_till.tenant.id).id
+    with till.work() as session, pytest.raises(InvalidInputError) as refused:
+        gateway_accounts.update_account(
+            session,
+            gateway_accounts.get_account(session, till.account_id),
+            name="Cards",
+            description="",
+            payment_account_id=foreign,
+            position=1,
+        )
+    assert refused.value.field == "payment_account_id"
 
 
 def test_a_disabled_account_is_not_offered(till: Till):
