@@ -68,7 +68,12 @@ def read_desk(session: Session) -> Desk:
 
 
 def find_same(session: Session, *, amount: Decimal, card_id: UUID | None) -> Refill | None:
-    """A payment of the same amount in the same way that may still come: nobody means it twice."""
+    """A payment of the same amount in the same way that may still come: nobody means it twice.
+
+    Locks the card until the transaction ends: forms of two tabs sent at once take turns.
+    """
+    if card_id is not None:
+        session.scalar(select(SavedCard.id).where(SavedCard.id == card_id).with_for_update())
     way = (
         and_(Refill.method == "hosted_page", Refill.state.in_(("requested", "processing")))
         if card_id is None

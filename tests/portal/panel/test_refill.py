@@ -1,6 +1,7 @@
 """Refill: an amount, a card, one charge, and a box that tells how it stands."""
 
 import re
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -10,8 +11,9 @@ from core.ids import new_id
 from core.jobs import Job
 from payments.models import Refill
 from payments.refills import fail
+from tests.billing.books import at_once
 from tests.payments.till import Till, later
-from tests.portal.browser import HTMX, Browser
+from tests.portal.browser import HTMX, Browser, signed_in
 from tests.portal.panel import story
 from tests.portal.panel.pages import field, form_action, refill_fields, words
 from tests.sandbox.authorizenet_server import Browser as GatewayBrowser
@@ -73,8 +75,6 @@ class TestForm:
     def test_an_expired_card_cannot_be_chosen(self, me: Browser, till: Till) -> None:
         card = till.save_card()
         with later(days=365 * 8):
-            from tests.portal.browser import signed_in
-
             browser = signed_in(me.application, "panel", till.client.id, till.tenant.id)
             page = browser.get("/clients/refill")
             assert "Expired 09/2031" in words(page)
@@ -110,6 +110,21 @@ class TestForm:
         assert answer.status_code == 422
         assert message in words(answer)
         assert all_refills(till) == []
+
+    def test_two_tabs_sent_at_once_are_one_payment(self, me: Browser, till: Till) -> None:
+        card = till.save_card()
+        tabs = [signed_in(me.application, "panel", till.client.id, till.tenant.id) for _ in "12345"]
+        forms = [drawn(tab, choice="25", method=str(card.id)) for tab in tabs]
+
+        at_once(
+            *(
+                partial(tab.post, "/clients/refill", data=form)
+                for tab, form in zip(tabs, forms, strict=True)
+            )
+        )
+
+        assert len({form["refill_id"] for form in forms}) == 5
+        assert len(all_refills(till)) == 1
 
     @pytest.mark.parametrize("typed", ["12,50", "12.50", " 12.5 "])
     def test_an_own_amount_takes_a_comma_or_a_point(
