@@ -14,11 +14,14 @@ from billing.taxes import TaxedAmount, TaxMode, compute_taxes
 from core.clock import now
 from core.db import Session
 from core.errors import ConflictError, InvalidInputError
+from core.logs import contains_card_number
 from core.money import ledger_amount, minor_amount
 from core.tenancy import current_actor
 from tenants.models import Client
 
 DESCRIPTION_LENGTH = 500
+# At the ends of the calendar a day has no midnight in some zone, and a list with it no page.
+EARLIEST_YEAR, LATEST_YEAR = 1970, 2199
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def row_values(session: Session, client: Client, currency: str, draft: Draft) ->
         "total": taxed.gross,
         "currency": currency,
         "tax_details": tax_details(taxed),
-        "dated_at": draft.dated_at or now(),
+        "dated_at": _checked_date(draft.dated_at),
         "description": draft.description,
         "author": author(),
     }
@@ -151,7 +154,20 @@ def checked_description(description: str) -> str:
     description = " ".join(description.split())
     if len(description) > DESCRIPTION_LENGTH:
         raise InvalidInputError(f"Use at most {DESCRIPTION_LENGTH} characters.", "description")
+    if contains_card_number(description):
+        raise InvalidInputError(
+            "This looks like a card number. Card numbers must not be kept here.", "description"
+        )
     return description
+
+
+def _checked_date(dated_at: datetime | None) -> datetime:
+    """Now for none; years that every time zone of a reader can still show."""
+    if dated_at is None:
+        return now()
+    if not EARLIEST_YEAR <= dated_at.year <= LATEST_YEAR:
+        raise InvalidInputError(f"Choose a date from {EARLIEST_YEAR} to {LATEST_YEAR}.", "dated_on")
+    return dated_at
 
 
 def _check_payment_account(session: Session, client: Client, payment_account_id: int) -> None:

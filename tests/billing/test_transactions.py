@@ -1,5 +1,6 @@
 """Payments and charges: what they move, what may be repeated, how they are undone."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -247,3 +248,17 @@ def test_the_currency_is_fixed_once_money_moved(acme: Books):
     with pytest.raises(InvalidInputError) as refused:
         change_currency()
     assert refused.value.field == "currency"
+
+
+def test_a_card_number_is_kept_in_no_description(acme: Books):
+    with pytest.raises(InvalidInputError, match="card number"):
+        acme.charge("1", description="Paid with 4111 1111 1111 1111")
+    charge = acme.charge("1", tax_mode="none")
+    with acme.work() as session, pytest.raises(InvalidInputError, match="card number"):
+        transactions.reverse(session, charge, reversal_id=new_id(), reason="4111-1111-1111-1111")
+
+
+@pytest.mark.parametrize("year", [1, 1969, 2200, 9999])
+def test_a_date_at_the_end_of_the_calendar_is_refused(acme: Books, year: int):
+    with pytest.raises(InvalidInputError, match="date"):
+        acme.charge("1", dated_at=datetime(year, 6, 1, tzinfo=UTC))
