@@ -84,6 +84,7 @@ def test_no_role_changes_what_is_posted(acme: Books, postgres: Postgres, role: s
     [
         "update client_balances set live = live + 1000",
         "update client_balances set fixed = 0",
+        "delete from client_balances",
         "insert into ledger_entries (kind, source_id, currency, effective_at, description,"
         " client_id, reseller_id) values ('charge', gen_random_uuid(), 'USD', now(), '', {c}, {r})",
         "insert into ledger_lines (entry_id, line_no, account, currency, amount, client_id,"
