@@ -8,6 +8,7 @@ from flask import Blueprint, Flask, g, request, url_for
 from flask_babel import Babel
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter, Map
 
 from core.config import Settings
 from portal import (
@@ -84,6 +85,13 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
 )
 
 
+class IdConverter(IntegerConverter):
+    """Ids of addresses; a number that no row can have is an address that does not exist."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=2**63 - 1)
+
+
 def create_app(settings: Settings, *extra_blueprints: Blueprint) -> Flask:
     """A new application with every screen, and `extra_blueprints` where a test brings its own."""
     app = Flask(
@@ -91,6 +99,7 @@ def create_app(settings: Settings, *extra_blueprints: Blueprint) -> Flask:
     )
     _configure(app, settings)
     _prepare_templates(app)
+    app.url_map.converters["int"] = IdConverter
     for blueprint in (*BLUEPRINTS, *extra_blueprints):
         app.register_blueprint(blueprint)
     # in this order: the id first, so that every later refusal can be told by it

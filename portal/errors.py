@@ -7,6 +7,7 @@ from flask import Flask, Response, make_response, request
 from flask_babel import LazyString
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException
 
 from core.errors import AppError, NotFoundError, TooManyAttemptsError
@@ -65,6 +66,7 @@ def init_app(app: Flask) -> None:
     """Answer every failure of `app` in words."""
     app.register_error_handler(AppError, _on_app_error)
     app.register_error_handler(HTTPException, _on_http_error)
+    app.register_error_handler(DataError, _on_unstorable)
     app.register_error_handler(Exception, _on_unknown)
 
 
@@ -93,6 +95,12 @@ def _on_http_error(error: HTTPException) -> Response | HTTPException:
         if name.lower() in {"allow", "retry-after"}:
             response.headers[name] = value
     return response
+
+
+def _on_unstorable(error: DataError) -> Response:
+    """A NUL in a text, a number beyond its column: whoever sent it, nothing is broken here."""
+    logger.warning("request_unstorable", reason=type(error.orig).__name__)
+    return _answer(422, "")
 
 
 def _on_unknown(error: Exception) -> Response:
