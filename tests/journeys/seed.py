@@ -7,12 +7,15 @@ import json
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import requests
 from sqlalchemy import select
 
-from billing import payment_accounts, payment_terms, tax_profiles, transactions
+from billing import invoices, payment_accounts, payment_terms, tax_profiles, transactions
 from billing.client_billing import Billing
+from billing.periods import period_for_dates
 from core import platform_uow, uow
 from core.clock import now
 from core.config import Settings, load_settings
@@ -20,7 +23,7 @@ from core.ids import new_id
 from core.tenancy import tenant_scope
 from core.uow import unit_of_work
 from mail import queue
-from payments import gateway_accounts, saved_cards
+from payments import gateway_accounts, refills, saved_cards
 from payments.models import GatewayCustomer
 from tests.factories import cast
 from tests.journeys.people import COMET, NEBULA
@@ -40,8 +43,8 @@ def main() -> None:
     cast.make_platform_user()
     _set_up(settings, acme)
     cast.make_client(globex, NEBULA, login="nebula", currency="EUR")
-    comet = _make_comet(settings, acme)
-    print(json.dumps({"comet": comet.id}))  # noqa: T201 (a program that prints)
+    refill_id = _make_comet(settings, acme)
+    print(json.dumps({"refill": str(refill_id)}))  # noqa: T201 (a program that prints)
 
 
 def _set_up(settings: Settings, acme: cast.Tenant) -> None:
@@ -74,8 +77,8 @@ def _set_up(settings: Settings, acme: cast.Tenant) -> None:
     _control(settings, "merchants", login="acme", webhook_urls=[webhook])
 
 
-def _make_comet(settings: Settings, acme: cast.Tenant) -> cast.Client:
-    """A client with history, whose saved card is always declined."""
+def _make_comet(settings: Settings, acme: cast.Tenant) -> UUID:
+    """A client with history, whose saved card is always declined; the id of a refill by it."""
     client = cast.make_client(acme, COMET, login="comet", billing=Billing(credit=Decimal(100)))
     open_gateway = partial(gateway_accounts.open_gateway, settings=settings)
     panel = f"{settings.base_url}/clients/cards"
@@ -116,8 +119,27 @@ def _make_comet(settings: Settings, acme: cast.Tenant) -> cast.Client:
             expiry="2031-09",
             zip=DECLINED_ZIP,
         )
-        saved_cards.sync_cards(unit_of_work, open_gateway, client.id)
-    return client
+        card, *_ = saved_cards.sync_cards(unit_of_work, open_gateway, client.id)
+        with unit_of_work() as session:
+            first_on = now().date() - timedelta(days=8)
+            period = period_for_dates(
+                first_on, first_on + timedelta(days=7), ZoneInfo("America/New_York")
+            )
+            invoices.create_invoice(
+                session,
+                invoice_id=new_id(),
+                client_id=client.id,
+                period=period,
+                autoinvoice=True,
+            )
+            refill = refills.request_refill(
+                session,
+                refill_id=new_id(),
+                client_id=client.id,
+                amount=Decimal("12.00"),
+                saved_card_id=card.id,
+            )
+            return refill.id
 
 
 def _control(settings: Settings, command: str, **wanted: object) -> dict[str, str]:

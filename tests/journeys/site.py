@@ -65,12 +65,13 @@ class Site:
 
     def failures(self) -> list[str]:
         """Lines of the logs that tell of something unexpected."""
-        found = []
-        for log in self.log_dir.glob("*.log"):
-            for line in log.read_text(errors="replace").splitlines():
-                if "request_failed" in line or '"level": "error"' in line or "Traceback" in line:
-                    found.append(f"{log.name}: {line[:400]}")
-        return found
+        signs = ("request_failed", '"level": "error"', "Traceback")
+        return [
+            f"{log.name}: {line[:400]}"
+            for log in self.log_dir.glob("*.log")
+            for line in log.read_text(errors="replace").splitlines()
+            if any(sign in line for sign in signs)
+        ]
 
 
 @contextmanager

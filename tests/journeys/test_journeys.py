@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from pypdf import PdfReader
 
 from core.clock import now
+from tests.journeys.pages import troubles_in_the_dark, troubles_of, walk_pages
 from tests.journeys.people import (
     COMET,
     ORBIT,
@@ -70,9 +71,8 @@ def test_from_a_new_client_to_a_paid_card_and_an_invoice_in_the_mailbox(
 
     # the other reseller sees none of it, in no list and by no search
     stranger.signs_in("owner@globex.example")
-    for path in ("/office/clients/", "/office/transactions/", "/office/invoices/",
-                 "/office/refills/", "/office/mail/", "/office/events/", "/office/audit/"):  # fmt: skip
-        stranger.finds_nothing(path, "Orbit")
+    for name in ("clients", "transactions", "invoices", "refills", "mail", "events", "audit"):
+        stranger.finds_nothing(f"/office/{name}/", "Orbit")
         expect(stranger.page.locator("#main")).not_to_contain_text(ORBIT)
 
     # the invoice reaches the mailbox by itself, with its PDF
@@ -154,3 +154,40 @@ def test_after_sign_out_back_shows_nothing(client: PanelClient) -> None:
 def _shows_no_secret(page: Page) -> None:
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     expect(page.get_by_text("Bank transfer")).to_have_count(0)
+
+
+# Answers that are no page of their own, each with the reason.
+NO_PAGES = {
+    "office_clients.similar_names": "a part of the client form, asked for while one types",
+    "office_mail.attachment": "a file",
+    "office_mail.html_body": "somebody's mail in a frame without rights, drawn by its sender",
+    "office_invoices.pdf": "a file",
+    "office_transactions.preview_amount": "a part of the form, asked for while one types",
+    "panel_cards.come_back": "leads on to the cards by itself",
+    "panel_invoices.download": "a file",
+    "panel_refill.come_back": "leads on to the payment",
+}
+
+
+def test_every_page_of_the_panel_suits_a_phone_and_everybody(
+    site: Site, client: PanelClient, seeded: dict[str, str]
+) -> None:
+    client.signs_in("comet")
+    # nothing leads to a payment that has ended but the page that waited for it
+    starts = [f"{site.url}/clients/", f"{site.url}/clients/refill/{seeded['refill']}"]
+    found = {
+        endpoint: troubles_of(client.page)
+        for endpoint in walk_pages(client.page, starts, "panel", NO_PAGES)
+    }
+    assert not any(found.values()), {name: wrong for name, wrong in found.items() if wrong}
+
+
+def test_every_page_of_the_office_suits_everybody_in_light_and_dark(
+    site: Site, owner: Staff
+) -> None:
+    owner.signs_in("owner@acme.example")
+    found = {
+        endpoint: troubles_of(owner.page) + troubles_in_the_dark(owner.page)
+        for endpoint in walk_pages(owner.page, [f"{site.url}/office/"], "office", NO_PAGES)
+    }
+    assert not any(found.values()), {name: wrong for name, wrong in found.items() if wrong}

@@ -17,9 +17,11 @@ from tests.tenancy.routes import Row, find_endpoint
 TYPED = {
     "amount": "12.34",
     "current": "correct horse battery",
+    "day_of_month": "5",
     "description": "Typed by a person",
     "name": "A new name",
     "password": "seventeen blue kettles",
+    "percent": "5",
     "reason": "A mistake",
 }
 # Writes that no page shows a form for: what is sent, and why there is none.
@@ -36,6 +38,7 @@ class ShownForm:
     page: str
     fields: dict[str, list[str]] = field(default_factory=dict)
     choices: dict[str, list[str]] = field(default_factory=dict)
+    controls: set[str] = field(default_factory=set)
 
 
 def read_forms(page_path: str, body: bytes) -> Iterator[ShownForm]:
@@ -53,6 +56,7 @@ def read_forms(page_path: str, body: bytes) -> Iterator[ShownForm]:
                 page_path,
                 shown.fields,
                 shown.choices,
+                shown.controls,
             )
     for verb in ("post", "put", "patch", "delete"):
         for element in tree.xpath(f"//*[@hx-{verb}]"):
@@ -113,6 +117,8 @@ def _path(page: str, action: str) -> str:
 def _read_fields(form: FormElement, shown: ShownForm) -> None:
     for control in form.inputs:
         name = control.get("name")
+        if name:
+            shown.controls.add(name)
         if not name or name == _TOKEN or control.get("disabled") is not None:
             continue
         value = _value(control, shown)
@@ -136,5 +142,8 @@ def _value(control: HtmlElement, shown: ShownForm) -> str | None:
         )
     if kind in {"submit", "button", "image", "reset", "file"}:
         return None
-    value = control.value if control.tag == "textarea" else control.get("value", "")
-    return value or TYPED.get(name, "")
+    value = (control.value if control.tag == "textarea" else control.get("value", "")) or ""
+    block, _, plain = name.rpartition("-")
+    # of rows that can be filled in, one is
+    is_further = block[-1:].isdecimal() and not block.endswith("-0")
+    return value.strip() or ("" if is_further else TYPED.get(plain, ""))

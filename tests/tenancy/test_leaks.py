@@ -57,11 +57,18 @@ def test_pages_that_write_are_listed_with_a_reason():
     assert not set(WRITING_READS) - {str(row) for row in READS}, "stale list"
 
 
-@pytest.mark.parametrize("row", [row for row in READS if row.access.area == "office"], ids=str)
+# Pages about an object that show none of its words, each with the reason.
+WORDLESS: dict[str, str] = {}
+OBJECT_PAGES = [
+    row
+    for row in READS
+    if row.access.area == "office" and row.object_parameters and row.endpoint not in WORDLESS
+]
+
+
+@pytest.mark.parametrize("row", OBJECT_PAGES, ids=str)
 def test_a_page_can_be_seen_by_its_owner_with_own_words(stage: Stage, row: Row):
     """The proof that the matrix looks at something: whoever may, does read the tokens."""
-    if not row.object_parameters:
-        pytest.skip("a page of a list may be empty")
     actor = stage.actors["globex owner"]
     text = text_of(actor.browser(stage.app).get(row.url(row.values(stage.world.globex.first))))
     assert found_tokens(text, stage.world.globex.tokens), f"{row} shows nothing of its object"
@@ -109,15 +116,17 @@ def test_a_search_or_filter_finds_nothing_of_another(stage: Stage, row: Row):
     asked = {name: objects.value_of(other, kind) for name, kind in objects.FIELDS.items()}
     # a part of the token, so that a search box that repeats it shows no token
     queries = [{"q": "lexsentinel"[:8]}, {"q": "globex"}, {"q": other.ids["client"]}, asked]
-    queries += [{name: value} for name, value in asked.items()]
+    single = [{name: value} for name, value in asked.items()]
     before = stage.database.digest()
     for name in names:
         actor = stage.actors[name]
         if not actor.is_let_in(row):
             continue
         browser = actor.browser(stage.app)
+        # one by one for two of them: for the others together is enough
+        mine = queries + (single if name in {"acme owner", "acme neighbour"} else [])
         for url in addresses(row, stage, name):
-            for query in queries:
+            for query in mine:
                 answer = browser.get(with_query(url, query))
                 where = f"{name}: {url} {query}"
                 assert answer.status_code < 500, where

@@ -125,13 +125,13 @@ def make_world(settings: Settings, database: Database) -> World:
 
 # Columns whose words are the program's own, or which open doors; every other text gets a token.
 NO_TOKENS = {
-    "account", "action", "actor_kind", "area", "author", "brand_color", "code", "currency",
-    "direction", "email", "from_address", "gateway", "ip", "key", "kind", "last_four", "lease_owner",
-    "level", "locale", "login", "media_type", "method", "name_key", "object_id", "object_type",
-    "original_currency", "password_hash", "portal_host", "service", "sha256", "source", "state",
-    "status", "tax_mode", "template", "timezone", "to_address", "type", "webhook_token",
-    "mail_from", "main_email", "noc_email", "billing_email", "rates_email", "ended_reason",
-    "user_agent",
+    "account", "action", "actor_kind", "area", "author", "billing_email", "brand_color", "code",
+    "currency", "direction", "email", "ended_reason", "from_address", "gateway", "ip", "key",
+    "kind", "last_four", "lease_owner", "level", "locale", "login", "mail_from", "main_email",
+    "media_type", "method", "name_key", "noc_email", "object_id", "object_type",
+    "original_currency", "password_hash", "portal_host", "rates_email", "service", "source",
+    "state", "status", "tax_mode", "template", "timezone", "to_address", "type", "user_agent",
+    "webhook_token",
 }  # fmt: skip
 
 

@@ -1,0 +1,69 @@
+"""Every page of an area, found by following links, each seen as people and machines see it."""
+
+from collections.abc import Collection, Iterator
+from urllib.parse import urlsplit
+
+from axe_playwright_python.base import AxeResults
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.portal.test_look_in_browser import WCAG
+from tests.tenancy.routes import find_endpoint, list_rows
+
+ALL_RULES = {**WCAG, "resultTypes": ["violations"]}
+CONTRAST = {
+    "runOnly": {"type": "rule", "values": ["color-contrast"]},
+    "resultTypes": ["violations"],
+}
+
+
+def page_endpoints(area: str) -> set[str]:
+    """Views of the area that answer a GET."""
+    return {row.endpoint for row in list_rows() if row.method == "GET" and row.access.area == area}
+
+
+def walk_pages(
+    page: Page, starts: Collection[str], area: str, but: Collection[str]
+) -> Iterator[str]:
+    """Open one page of each view of the area, in the order their links are found."""
+    gone = set(but) - page_endpoints("office") - page_endpoints("panel")
+    assert not gone, f"stale list: {sorted(gone)}"
+    wanted = page_endpoints(area) - set(but)
+    seen: set[str] = set()
+    waiting = list(starts)
+    while waiting:
+        address = waiting.pop(0)
+        endpoint = find_endpoint(urlsplit(address).path, "GET")
+        if endpoint in seen or endpoint not in wanted:
+            continue
+        seen.add(endpoint)
+        page.goto(address)
+        yield endpoint
+        waiting += page.eval_on_selector_all("a[href]", "found => found.map(one => one.href)")
+    left = wanted - seen
+    assert not left, (
+        f"no link leads to {sorted(left)}: link them, or name them in tests/journeys with a reason"
+    )
+
+
+def troubles_of(page: Page) -> list[str]:
+    """What is wrong with the page as it stands."""
+    found = []
+    axe = Axe().run(page, options=ALL_RULES)
+    if axe.violations_count:
+        found.append(axe.generate_report())
+    refused = page.evaluate("window.refused")
+    if refused:
+        found.append(f"refused by the policy: {refused}")
+    if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+        found.append("it scrolls sideways")
+    return found
+
+
+def troubles_in_the_dark(page: Page) -> list[str]:
+    """The same page with the other colours, after `troubles_of`, which has brought Axe along."""
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    axe = AxeResults(page.evaluate("options => axe.run(options)", CONTRAST))
+    page.emulate_media(color_scheme="light")
+    return [axe.generate_report()] if axe.violations_count else []
