@@ -15,11 +15,14 @@ from core.clock import now
 from core.db import Session
 from core.errors import ConflictError, InvalidInputError
 from core.logs import contains_card_number
-from core.money import ledger_amount, minor_amount
+from core.money import LEDGER_LIMIT, LEDGER_PLACES, ledger_amount, minor_amount, round_amount
 from core.tenancy import current_actor
 from tenants.models import Client
 
 DESCRIPTION_LENGTH = 500
+_SMALLEST_QUANTITY = Decimal(10) ** -LEDGER_PLACES
+# The unit price of an invoice's line is numeric(20, 10).
+_UNIT_PRICE_LIMIT = Decimal(10) ** 10
 # At the ends of the calendar a day has no midnight in some zone, and a list with it no page.
 EARLIEST_YEAR, LATEST_YEAR = 1970, 2199
 
@@ -159,6 +162,24 @@ def checked_description(description: str) -> str:
             "This looks like a card number. Card numbers must not be kept here.", "description"
         )
     return description
+
+
+def checked_quantity(quantity: Decimal | None, amount: Decimal) -> Decimal | None:
+    """At 6 places; an invoice must be able to write it, and the price of one unit of `amount`.
+
+    Raises InvalidInputError: such a charge could stand on no invoice, nor could any other with it.
+    """
+    if quantity is not None:
+        if not quantity.is_finite() or quantity < _SMALLEST_QUANTITY:
+            raise InvalidInputError("The quantity must be more than zero.", "quantity")
+        if quantity >= LEDGER_LIMIT:
+            raise InvalidInputError("The quantity is too large.", "quantity")
+        quantity = round_amount(quantity, LEDGER_PLACES)
+    if amount.is_finite() and abs(amount) >= _UNIT_PRICE_LIMIT * (quantity or 1):
+        raise InvalidInputError(
+            "The price of one unit is too large.", "amount" if quantity is None else "quantity"
+        )
+    return quantity
 
 
 def _checked_date(dated_at: datetime | None) -> datetime:

@@ -16,6 +16,7 @@ from billing.transaction_rows import (
     Draft,
     author,
     checked_description,
+    checked_quantity,
     checked_status,
     client_taxes,
     mirrored_details,
@@ -27,7 +28,6 @@ from core import jobs
 from core.clock import now
 from core.db import Session
 from core.errors import ConflictError, InvalidInputError, InvariantError, NotFoundError
-from core.money import round_amount
 from tenants import audit
 from tenants.clients import get_client
 
@@ -115,8 +115,6 @@ def create_charge(
         raise InvalidInputError("Choose a kind of charge.", "kind")
     if tax_mode not in list(TaxMode):
         raise InvalidInputError("Choose how the tax is taken.", "tax_mode")
-    if quantity is not None and (not quantity.is_finite() or quantity <= 0):
-        raise InvalidInputError("The quantity must be more than zero.", "quantity")
     draft = Draft(
         id=transaction_id,
         type="charge",
@@ -127,7 +125,7 @@ def create_charge(
         dated_at=dated_at,
         description=checked_description(description),
         tax_mode=tax_mode,
-        quantity=None if quantity is None else round_amount(quantity, 6),
+        quantity=checked_quantity(quantity, amount),
     )
     return _create(session, draft, EntryKind.CHARGE, None)
 

@@ -262,3 +262,20 @@ def test_a_card_number_is_kept_in_no_description(acme: Books):
 def test_a_date_at_the_end_of_the_calendar_is_refused(acme: Books, year: int):
     with pytest.raises(InvalidInputError, match="date"):
         acme.charge("1", dated_at=datetime(year, 6, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("amount", "quantity"),
+    [("1", "0"), ("1", "0.0000001"), ("1", "1e14"), ("1", "NaN"), ("20000", "0.000001")],
+)
+def test_a_quantity_that_no_invoice_could_write_is_refused(acme: Books, amount: str, quantity: str):
+    with pytest.raises(InvalidInputError) as refused:
+        acme.charge(amount, quantity=D(quantity))
+    assert refused.value.field == "quantity"
+
+
+def test_a_charge_that_no_invoice_could_write_is_refused(acme: Books):
+    with pytest.raises(InvalidInputError) as refused:
+        acme.charge("10000000000")
+    assert refused.value.field == "amount"
+    acme.charge("10000000000", quantity=D(2))
