@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from core.clock import now
 from core.db import Session
+from core.money import minor_amount
 from payments import auto_payment, notices
 from payments.models import Refill
 from payments.state import RefillState
@@ -33,7 +34,8 @@ def record_success(session: Session, refill: Refill) -> None:
         refill,
         level="info",
         code="auto_payment_succeeded",
-        text=f"Auto payment of {refill.credited.normalize():f} {refill.currency} succeeded.",
+        text=f"Auto payment of {minor_amount(refill.credited, refill.currency):,f}"
+        f" {refill.currency} succeeded.",
     )
 
 

@@ -57,6 +57,8 @@ def test_older_entries_are_on_the_next_page(
     before = first.split("before=")[1].split('"')[0]
     second = as_owner.get(f"{address}/why/live?before={before}").text
 
+    assert "Newest" not in first
+    assert "Newest" in second
     assert "Payment 51" in first
     assert "Payment 00" not in first
     assert "Payment 00" in second

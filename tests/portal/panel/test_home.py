@@ -40,7 +40,8 @@ def test_the_three_balances_and_what_is_owed_are_told(me: Browser, till: Till) -
 
     assert "Live What you have paid, less what you have used until now. 57.50 USD" in text
     assert "Fixed What you have paid, less what was invoiced. 70.00 USD" in text
-    assert "Used, not invoiced yet It will stand on your next invoice. 12.50 USD" in text
+    taken = "It is taken off Live already; your next invoice will show it."
+    assert f"Used, not invoiced yet {taken} 12.50 USD" in text
     assert "Used 42.50 USD" in text
     assert "Paid in 100.00 USD" in text
 
