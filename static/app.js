@@ -106,8 +106,12 @@
 
   document.addEventListener("htmx:afterSettle", (event) => {
     const { target } = event;
-    if (target instanceof Element && dialog.open && dialog.contains(target)) focusInside(dialog);
-    else if (target instanceof Element && find("[data-error-summary]", target)) focusInside(target);
+    if (target instanceof Element && find("[data-error-summary]", target)) focusInside(target);
+    else if (target instanceof Element && dialog.open && dialog.contains(target)) {
+      // an answer that changed a part beside the field being typed in must not take the focus
+      const isTyping = document.activeElement !== dialog && dialog.contains(document.activeElement);
+      if (target.id === "dialog-content" || !isTyping) focusInside(dialog);
+    }
     dependents(document);
   });
 
