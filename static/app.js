@@ -99,7 +99,23 @@
 
   document.addEventListener("dialog:close", () => dialog.close());
 
+  let isTyped = false;
+  dialog.addEventListener("input", () => {
+    isTyped = true;
+  });
+
+  // Escape is pressed by habit: what was typed is not thrown away without a question
+  dialog.addEventListener("cancel", (event) => {
+    if (event.target !== dialog || !isTyped) return;
+    event.preventDefault();
+    const { leave, leaveTitle, leaveYes } = dialog.dataset;
+    ask({ dataset: { confirm: leave, confirmTitle: leaveTitle, confirmYes: leaveYes } }, () =>
+      dialog.close(),
+    );
+  });
+
   dialog.addEventListener("close", () => {
+    isTyped = false;
     find("#dialog-content").replaceChildren();
     raiseToasts();
   });

@@ -32,7 +32,7 @@ def upgrade() -> None:
     wall_table("users", panel_client=None)
     wall_table("clients", panel="select", panel_client="id")
     wall_table("client_companies", panel="select")
-    wall_table("client_logins", panel="select, update")
+    wall_table("client_logins", panel="select")
     wall_table("tags", panel_client=None)
     wall_table("client_tags")
     wall_table("files", office="select, insert", platform="select, insert", panel="select")

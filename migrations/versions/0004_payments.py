@@ -18,7 +18,14 @@ def upgrade() -> None:
     wall_table("saved_cards", panel="select, insert, update")
     wall_table("refills", panel="select, insert, update")
     wall_table("charge_attempts", panel="select, insert, update")
-    wall_table("client_auto_payments", panel="select, update")
+    # the caps are the provider's; another default card ends a suspension
+    wall_table(
+        "client_auto_payments",
+        panel=(
+            "select, update (enabled, extra_amount, declines_in_row, next_try_at, suspended_at,"
+            " suspended_reason)"
+        ),
+    )
     wall_table("gateway_events", panel_client=None)
 
 

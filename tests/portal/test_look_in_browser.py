@@ -165,6 +165,18 @@ class TestDialog:
             close()
             expect(page.locator("#dialog")).not_to_be_visible()
 
+    def test_escape_asks_before_it_throws_away_what_was_typed(self, open_page):
+        page = open_page("clients")
+        open_dialog(page)
+        page.fill("#capacity", "30")
+        page.keyboard.press("Escape")
+        expect(page.locator("#confirm")).to_contain_text("not saved yet")
+        page.locator("#confirm").get_by_role("button", name="Cancel").click()
+        expect(page.locator("#capacity")).to_have_value("30")
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Close without saving").click()
+        expect(page.locator("#dialog")).not_to_be_visible()
+
     def test_a_postpaid_client_has_no_credit_to_set(self, open_page):
         page = open_page("clients")
         open_dialog(page)

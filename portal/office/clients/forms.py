@@ -24,6 +24,7 @@ from wtforms.widgets import EmailInput
 from billing.client_billing import Billing
 from core.currencies import list_active_currencies
 from payments.auto_payment import AutoPayment
+from portal.card_numbers import no_card_number
 from portal.fields import AmountField, TagsField, latin_email, to_choices
 from tenants.client_blocks import Company, PanelLogin
 from tenants.clients import NAME_LENGTH, General
@@ -44,13 +45,14 @@ class GeneralForm(Form):
         [
             InputRequired(_l("Enter a name.")),
             Length(max=NAME_LENGTH, message=_l("Use at most 200 characters.")),
+            no_card_number,
         ],
     )
     reseller_id = SelectField(_l("Reseller"), coerce=_id_or_none, validators=[Optional()])
     currency = SelectField(_l("Currency"), [InputRequired(_l("Choose a currency."))])
     timezone = StringField(_l("Time zone"), [InputRequired(_l("Choose a time zone."))])
     status = SelectField(_l("Status"), choices=to_choices(_STATUSES), default="active")
-    tags = TagsField(_l("Tags"))
+    tags = TagsField(_l("Tags"), [no_card_number])
 
     def to_block(self) -> General:
         return General(
@@ -65,7 +67,7 @@ class PanelForm(Form):
     """tenants: Client Panel."""
 
     enabled = BooleanField(_l("Client Panel"))
-    login = StringField(_l("Login"))
+    login = StringField(_l("Login"), [no_card_number])
     password = PasswordField(_l("Password"))
 
     def to_block(self) -> PanelLogin:
@@ -115,14 +117,14 @@ class AutoPaymentForm(Form):
 class CompanyForm(Form):
     """tenants: Company Info."""
 
-    company_name = StringField(_l("Company name"), [_LONG])
+    company_name = StringField(_l("Company name"), [_LONG, no_card_number])
     main_email = StringField(_l("Main e-mail"), [latin_email], widget=EmailInput())
     billing_email = StringField(_l("Billing e-mail"), [latin_email], widget=EmailInput())
     noc_email = StringField(_l("NOC e-mail"), [latin_email], widget=EmailInput())
     rates_email = StringField(_l("Rates e-mail"), [latin_email], widget=EmailInput())
     notify_factors_watcher = BooleanField(_l("Notify about Factors Watcher blocks"))
-    address = TextAreaField(_l("Address"), [_LONG])
-    zip_code = StringField(_l("Zip code"), [_LONG])
+    address = TextAreaField(_l("Address"), [_LONG, no_card_number])
+    zip_code = StringField(_l("Zip code"), [_LONG, no_card_number])
     tax_id = StringField(_l("Tax ID"), [_LONG])
     reg_id = StringField(_l("Reg ID"), [_LONG])
     account_details = TextAreaField(_l("Account details"), [_LONG])

@@ -5,6 +5,7 @@ from wtforms import Form, IntegerField, PasswordField, RadioField, SelectField, 
 from wtforms.validators import InputRequired, Length, Optional
 
 from core.currencies import list_active_currencies
+from portal.card_numbers import no_card_number
 from portal.fields import to_choices
 
 _SHORT = Length(max=200, message=_l("Use at most 200 characters."))
@@ -13,8 +14,8 @@ _SHORT = Length(max=200, message=_l("Use at most 200 characters."))
 class GatewayForm(Form):
     """How a gateway is shown and booked, and its credentials, which are never shown again."""
 
-    name = StringField(_l("Name"), [InputRequired(_l("Enter a name.")), _SHORT])
-    description = StringField(_l("Description"), [_SHORT])
+    name = StringField(_l("Name"), [InputRequired(_l("Enter a name.")), _SHORT, no_card_number])
+    description = StringField(_l("Description"), [_SHORT, no_card_number])
     payment_account_id = SelectField(
         _l("Payment account"), [InputRequired(_l("Choose a payment account."))], coerce=int
     )

@@ -7,6 +7,7 @@ from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, FieldList, Form, FormField, IntegerField, SelectField, StringField
 from wtforms.validators import InputRequired, Optional, ValidationError
 
+from portal.card_numbers import no_card_number
 from portal.fields import AmountField
 
 ROWS = 6
@@ -15,7 +16,7 @@ ROWS = 6
 class TaxRowForm(Form):
     """One tax; an empty row is none."""
 
-    name = StringField(_l("Tax"))
+    name = StringField(_l("Tax"), [no_card_number])
     percent = AmountField(_l("Percent"))
     priority = IntegerField(_l("Priority"), [Optional()])
 
@@ -28,7 +29,7 @@ class ProfileForm(Form):
     """A profile and its taxes."""
 
     reseller_id = SelectField(_l("Reseller"), coerce=int)
-    name = StringField(_l("Name"), [InputRequired(_l("Enter a name."))])
+    name = StringField(_l("Name"), [InputRequired(_l("Enter a name.")), no_card_number])
     is_default = BooleanField(_l("Default of the reseller"))
     taxes = FieldList(FormField(TaxRowForm), _l("Taxes"), min_entries=ROWS, max_entries=20)
 

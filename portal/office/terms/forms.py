@@ -8,6 +8,7 @@ from wtforms import Form, IntegerField, RadioField, SelectField, StringField
 from wtforms.validators import InputRequired, Optional
 
 from billing.models import PaymentTerms
+from portal.card_numbers import no_card_number
 from portal.fields import to_choices
 
 
@@ -28,7 +29,7 @@ class TermsForm(Form):
     """When clients with these terms are invoiced and reminded."""
 
     reseller_id = SelectField(_l("Reseller"), coerce=int)
-    name = StringField(_l("Name"), [InputRequired(_l("Enter a name."))])
+    name = StringField(_l("Name"), [InputRequired(_l("Enter a name.")), no_card_number])
     rule = RadioField(
         _l("Invoice"),
         choices=to_choices(

@@ -4,8 +4,8 @@ from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField
 
+from portal.card_numbers import no_card_number
 from portal.fields import AmountField
-from portal.panel.card_numbers import no_card_number
 
 
 class AutoPaymentForm(FlaskForm):  # type: ignore[misc]  # flask-wtf has no types

@@ -13,9 +13,9 @@ from wtforms import RadioField
 from core.currencies import get_currency
 from core.errors import InvalidInputError
 from payments.refills import MAX_AMOUNT, MIN_AMOUNT, check_amount
+from portal.card_numbers import no_card_number
 from portal.fields import AmountField
 from portal.formatting import money
-from portal.panel.card_numbers import no_card_number
 
 OWN = "own"
 OTHER_CARD = "other"

@@ -445,3 +445,13 @@ def test_request_ids_of_drawn_forms_differ(as_owner: Browser) -> None:
     first, second = (UUID(desk.hidden(as_owner.get(NEW), "request_id")) for _ in range(2))
 
     assert first != second
+
+
+@pytest.mark.parametrize(
+    "field", ["general-name", "general-tags", "company-company_name", "company-address"]
+)
+def test_a_card_number_is_refused_and_not_shown_again(as_owner: Browser, field: str) -> None:
+    answer = as_owner.post(NEW, data=filled(**{field: "4111 1111 1111 1111"}))
+    assert answer.status_code == 422
+    assert "looks like a card number" in answer.text
+    assert "4111 1111" not in answer.text
