@@ -5,6 +5,7 @@ from click.testing import CliRunner
 from sqlalchemy import select
 
 from billing.models import PaymentAccount
+from core.config import parse_key_ring
 from core.errors import InvariantError
 from core.platform_uow import platform_unit_of_work
 from payments import gateway_accounts
@@ -14,12 +15,6 @@ from tests.factories.cast import Tenant
 
 OLD = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 NEW = "k2:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
-
-
-def ring(settings, keys: str) -> dict[str, bytes]:
-    return settings.model_copy(
-        update={"credential_keys": type(settings.credential_keys)(keys)}
-    ).credential_key_ring
 
 
 @pytest.fixture
@@ -51,7 +46,7 @@ def account_ids(settings, acme: Tenant, globex: Tenant) -> list[int]:
                     "transaction_key": f"key-{tenant.code}",
                     "signature_key": "AB" * 64,
                 },
-                key_ring=ring(settings, OLD),
+                key_ring=parse_key_ring(OLD),
             ).id
             for tenant in (acme, globex)
         ]
@@ -60,7 +55,7 @@ def account_ids(settings, acme: Tenant, globex: Tenant) -> list[int]:
 def reopened(settings, account_id: int, keys: str) -> None:
     with platform_unit_of_work() as session:
         account = session.get(GatewayAccount, account_id)
-        gateway_accounts.reseal_credentials(session, account, ring(settings, keys))
+        gateway_accounts.reseal_credentials(session, account, parse_key_ring(keys))
 
 
 def test_afterwards_the_old_key_is_not_needed_for_any_tenant(settings, run, account_ids):
