@@ -23,7 +23,7 @@ from tenants.clients import General
 from tenants.models import Client
 
 MONTHS = 6
-_CHARGES = {"settled": 12, "behind": 12, "prepaid": 8}
+_CHARGES = {"settled": 8, "behind": 8, "prepaid": 6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ def _pay(
     if plan.number % 12 == 4:
         transactions.reverse(
             session,
-            demo_id(reseller.code, plan.number, "charge", 7),
+            demo_id(reseller.code, plan.number, "charge", 5),
             reversal_id=demo_id(reseller.code, plan.number, "reversal"),
             reason="Charged by mistake, agreed with the client",
         )
