@@ -36,7 +36,7 @@ from worker.sweeps.payments import find_due_clients, find_unhandled_events, find
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = "Worker process is ready for action"
-PATIENCE_S = 45
+PATIENCE_S = 90
 
 
 def wait_for(what: str, happened: Callable[[], object], *, seconds: float = PATIENCE_S) -> None:
@@ -163,9 +163,17 @@ class Rig:
         )
 
     def settle(self, *refill_ids: UUID) -> None:
-        """Sweep until every refill has its outcome and every mail is sent."""
+        """Sweep until every refill has its outcome and every mail is sent.
+
+        A look that could not tell, as on a machine that stood still for a moment, is followed by
+        waits of up to an hour: nobody waits for these here. Leases keep their full length.
+        """
 
         def is_done() -> bool:
+            self.execute(
+                "update refills set next_look_at = now()"
+                " where next_look_at > now() + interval '5 seconds'"
+            )
             self.sweep()
             states = [self.till.refill(refill_id).state for refill_id in refill_ids]
             if not all(state in FINAL_REFILL_STATES for state in states):
@@ -177,7 +185,21 @@ class Rig:
             time.sleep(0.2)
             return all(mail.state == "sent" for mail in self.till.mails())
 
-        wait_for("every refill to have its outcome", is_done)
+        try:
+            wait_for("every refill to have its outcome", is_done)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self._what_is_there()}") from error
+
+    def _what_is_there(self) -> str:
+        """For who reads the failure: the rows, and what each worker said last."""
+        told = []
+        with self.connect() as connection:
+            for table in ("refills", "charge_attempts", "mail_messages"):
+                rows = connection.execute(f"select to_jsonb(t)::text from {table} t")  # type: ignore[arg-type]
+                told += [f"{table}: {row}" for (row,) in rows]
+        for log in sorted(self.folder.glob("worker-*.log")):
+            told.append(f"{log.name}:\n{log.read_text()[-3000:]}")
+        return "\n".join(told)
 
     # The proof
 
