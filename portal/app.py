@@ -27,16 +27,26 @@ from portal.health import bp as health
 from portal.navigation import menu_for
 from portal.office import words
 from portal.office.audit import bp as office_audit
+from portal.office.client_templates import bp as office_client_templates
 from portal.office.clients import bp as office_clients
 from portal.office.events import bp as office_events
 from portal.office.gateways import bp as office_gateways
 from portal.office.home import bp as office_home
+from portal.office.imports import bp as office_imports
 from portal.office.invoices import bp as office_invoices
+from portal.office.list_views import bp as office_list_views
 from portal.office.mail import bp as office_mail
+from portal.office.mail_templates import bp as office_mail_templates
+from portal.office.mass_edit import bp as office_mass_edit
 from portal.office.refills import bp as office_refills
+from portal.office.resellers import bp as office_resellers
+from portal.office.roles import bp as office_roles
+from portal.office.tags import bp as office_tags
+from portal.office.tasks import bp as office_tasks
 from portal.office.taxes import bp as office_taxes
 from portal.office.terms import bp as office_terms
 from portal.office.transactions import bp as office_transactions
+from portal.office.users import bp as office_users
 from portal.panel.auto_payment import bp as panel_auto_payment
 from portal.panel.cards import bp as panel_cards
 from portal.panel.home import bp as panel_home
@@ -44,10 +54,13 @@ from portal.panel.invoices import bp as panel_invoices
 from portal.panel.refill import bp as panel_refill
 from portal.panel.transactions import bp as panel_transactions
 from portal.platform.events.views import bp as platform_events
+from portal.platform.health import bp as platform_health
 from portal.platform.home.views import bp as platform_home
 from portal.platform.jobs.views import bp as platform_jobs
 from portal.platform.ledger.views import bp as platform_ledger
 from portal.platform.resellers import bp as platform_resellers
+from portal.platform.settings import bp as platform_settings
+from portal.platform.users import bp as platform_users
 from portal.signin import bp as signin
 from portal.viewer import current_viewer
 from portal.webhooks.views import bp as webhooks
@@ -71,11 +84,24 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_terms,
     office_taxes,
     office_gateways,
+    office_client_templates,
+    office_tasks,
+    office_imports,
+    office_mass_edit,
+    office_resellers,
+    office_users,
+    office_roles,
+    office_tags,
+    office_mail_templates,
+    office_list_views,
     platform_home,
     platform_resellers,
     platform_ledger,
     platform_events,
     platform_jobs,
+    platform_health,
+    platform_settings,
+    platform_users,
     panel_home,
     panel_refill,
     panel_cards,

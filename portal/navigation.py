@@ -49,7 +49,16 @@ OFFICE = (
     Section(None, (Entry(_l("Dashboard"), "office_home.index", "home"),)),
     Section(
         _l("Customers"),
-        (Entry(_l("Clients"), "office_clients.index", "users", Permission.CLIENTS_READ),),
+        (
+            Entry(_l("Clients"), "office_clients.index", "users", Permission.CLIENTS_READ),
+            Entry(
+                _l("Clients templates"),
+                "office_client_templates.index",
+                "template",
+                Permission.TEMPLATES_READ,
+            ),
+            Entry(_l("Tags"), "office_tags.index", "tags", Permission.TAGS_READ),
+        ),
     ),
     Section(
         _l("Money"),
@@ -82,6 +91,25 @@ OFFICE = (
                 "wallet",
                 Permission.GATEWAYS_READ,
             ),
+            Entry(
+                _l("Mail templates"),
+                "office_mail_templates.index",
+                "mail-cog",
+                Permission.TEMPLATES_READ,
+            ),
+        ),
+    ),
+    Section(
+        _l("Company"),
+        (
+            Entry(
+                _l("Resellers"), "office_resellers.index", "hierarchy", Permission.RESELLERS_READ
+            ),
+            Entry(_l("Users"), "office_users.index", "user-cog", Permission.USERS_READ),
+            Entry(_l("Roles"), "office_roles.index", "shield-check", Permission.ROLES_READ),
+            Entry(
+                _l("Settings"), "office_resellers.settings", "settings", Permission.SETTINGS_READ
+            ),
         ),
     ),
     Section(
@@ -90,6 +118,7 @@ OFFICE = (
             Entry(_l("Mail queue"), "office_mail.index", "mail", Permission.MAIL_READ),
             Entry(_l("Events log"), "office_events.index", "bell", Permission.EVENTS_READ),
             Entry(_l("Audit log"), "office_audit.index", "history", Permission.AUDIT_READ),
+            Entry(_l("Tasks"), "office_tasks.index", "checks", Permission.CLIENTS_READ),
         ),
     ),
 )
@@ -114,6 +143,21 @@ PLATFORM = (
                 _l("Events log"), "platform_events.index", "bell", PlatformPermission.EVENTS_READ
             ),
             Entry(_l("Queues"), "platform_jobs.index", "activity", PlatformPermission.QUEUES_READ),
+            Entry(
+                _l("Health"), "platform_health.index", "heartbeat", PlatformPermission.HEALTH_READ
+            ),
+            Entry(
+                _l("Platform staff"),
+                "platform_users.index",
+                "user-shield",
+                PlatformPermission.USERS_READ,
+            ),
+            Entry(
+                _l("Settings"),
+                "platform_settings.index",
+                "settings",
+                PlatformPermission.SETTINGS_READ,
+            ),
         ),
     ),
 )

@@ -151,6 +151,9 @@ class Client(TenantOwned, Base):
     currency: Mapped[str]
     timezone: Mapped[str]
     status: Mapped[str] = mapped_column(server_default="active")
+    # until it has accounts to tell it from, a client's role is what staff say it is
+    is_originator: Mapped[bool] = mapped_column(server_default="true")
+    is_terminator: Mapped[bool] = mapped_column(server_default="false")
     version: Mapped[int] = mapped_column(server_default="1")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

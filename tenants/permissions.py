@@ -7,6 +7,7 @@ class Permission(StrEnum):
     """Rights per section of the back office."""
 
     AUDIT_READ = "audit:read"
+    CLIENTS_EXECUTE = "clients:execute"
     CLIENTS_FULL_DELETE = "clients:full_delete"
     CLIENTS_READ = "clients:read"
     CLIENTS_WRITE = "clients:write"
@@ -20,19 +21,41 @@ class Permission(StrEnum):
     MAIL_READ = "mail:read"
     PAYMENTS_EXECUTE = "payments:execute"
     PAYMENTS_READ = "payments:read"
+    RESELLERS_READ = "resellers:read"
+    RESELLERS_WRITE = "resellers:write"
+    ROLES_READ = "roles:read"
+    ROLES_WRITE = "roles:write"
+    SETTINGS_READ = "settings:read"
+    SETTINGS_WRITE = "settings:write"
+    TAGS_READ = "tags:read"
+    TAGS_WRITE = "tags:write"
     TAXES_READ = "taxes:read"
     TAXES_WRITE = "taxes:write"
+    TEMPLATES_READ = "templates:read"
+    TEMPLATES_WRITE = "templates:write"
     TERMS_READ = "terms:read"
     TERMS_WRITE = "terms:write"
     TRANSACTIONS_READ = "transactions:read"
     TRANSACTIONS_WRITE = "transactions:write"
+    USERS_EXECUTE = "users:execute"
+    USERS_READ = "users:read"
+    USERS_WRITE = "users:write"
 
 
 ALL_PERMISSIONS = frozenset(Permission)
 VIEWER_PERMISSIONS = frozenset(p for p in Permission if p.value.endswith(":read"))
 
 
-MANAGER_PERMISSIONS = ALL_PERMISSIONS - {Permission.AUDIT_READ, Permission.CLIENTS_FULL_DELETE}
+# who runs the daily business sets up neither people nor the company
+MANAGER_PERMISSIONS = ALL_PERMISSIONS - {
+    Permission.AUDIT_READ,
+    Permission.CLIENTS_FULL_DELETE,
+    Permission.RESELLERS_WRITE,
+    Permission.ROLES_WRITE,
+    Permission.SETTINGS_WRITE,
+    Permission.USERS_EXECUTE,
+    Permission.USERS_WRITE,
+}
 STANDARD_ROLES: tuple[tuple[str, frozenset[Permission]], ...] = (
     ("Owner", ALL_PERMISSIONS),
     ("Billing manager", MANAGER_PERMISSIONS),
@@ -45,11 +68,17 @@ class PlatformPermission(StrEnum):
     """Rights of the platform's own staff."""
 
     EVENTS_READ = "events:read"
+    HEALTH_READ = "health:read"
     LEDGER_EXECUTE = "ledger:execute"
     LEDGER_READ = "ledger:read"
     QUEUES_READ = "queues:read"
+    SETTINGS_READ = "settings:read"
+    SETTINGS_WRITE = "settings:write"
+    TENANTS_EXECUTE = "tenants:execute"
     TENANTS_READ = "tenants:read"
     TENANTS_WRITE = "tenants:write"
+    USERS_READ = "users:read"
+    USERS_WRITE = "users:write"
 
 
 PLATFORM_ROLES: dict[str, frozenset[PlatformPermission]] = {

@@ -1,0 +1,5 @@
+"""Clients templates: the list and the form."""
+
+from portal.office.client_templates.blueprint import bp
+
+__all__ = ["bp"]

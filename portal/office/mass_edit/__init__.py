@@ -1,0 +1,5 @@
+"""Mass edit: one change for many clients."""
+
+from portal.office.mass_edit.blueprint import bp
+
+__all__ = ["bp"]

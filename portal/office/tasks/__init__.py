@@ -1,0 +1,5 @@
+"""Tasks: what runs in the background, its progress and its results."""
+
+from portal.office.tasks.blueprint import bp
+
+__all__ = ["bp"]

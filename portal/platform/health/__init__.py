@@ -1,0 +1,5 @@
+"""Health: the rules that must hold, and when each last held."""
+
+from portal.platform.health.blueprint import bp
+
+__all__ = ["bp"]
