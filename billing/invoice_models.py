@@ -38,6 +38,35 @@ class NumberSeries(TenantOwned, Base):
     next_number: Mapped[int] = mapped_column(BigInteger, server_default="1")
 
 
+class InvoiceTemplate(TenantOwned, Base):
+    """How invoices look: `locale` empty takes the client's, `paper` auto what its country uses.
+
+    Every reseller has one default; an invoice keeps what its template said when it was made.
+    """
+
+    __tablename__ = "invoice_templates"
+    __table_args__ = (
+        UniqueConstraint("reseller_id", "id"),
+        Index("uq_invoice_templates_name", "reseller_id", text("lower(name)"), unique=True),
+        Index(
+            "uq_invoice_templates_default",
+            "reseller_id",
+            unique=True,
+            postgresql_where=text("is_default"),
+        ),
+        ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
+        CheckConstraint("name <> ''", "name_given"),
+        CheckConstraint("paper in ('auto', 'a4', 'us-letter')", "paper"),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    name: Mapped[str]
+    is_default: Mapped[bool] = mapped_column(server_default="false")
+    locale: Mapped[str] = mapped_column(server_default="")
+    paper: Mapped[str] = mapped_column(server_default="auto")
+    note: Mapped[str] = mapped_column(server_default="")
+    version: Mapped[int] = mapped_column(server_default="1")
+
+
 class Invoice(ClientOwned, Base):
     """Amounts at the currency's minor unit: net + tax + rounding = total.
 

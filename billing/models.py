@@ -240,6 +240,10 @@ class ClientBilling(ClientOwned, Base):
         ForeignKeyConstraint(
             ["reseller_id", "tax_profile_id"], ["tax_profiles.reseller_id", "tax_profiles.id"]
         ),
+        ForeignKeyConstraint(
+            ["reseller_id", "invoice_template_id"],
+            ["invoice_templates.reseller_id", "invoice_templates.id"],
+        ),
         CheckConstraint("not autoinvoicing or payment_terms_id is not null", "terms_given"),
         CheckConstraint("not autoinvoicing or last_invoiced_on is not null", "last_invoiced_given"),
         Index("ix_client_billing_due", "next_invoice_at", postgresql_where=text("autoinvoicing")),
@@ -247,6 +251,8 @@ class ClientBilling(ClientOwned, Base):
     client_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     payment_terms_id: Mapped[int | None] = mapped_column(BigInteger)
     tax_profile_id: Mapped[int | None] = mapped_column(BigInteger)
+    # null: the reseller's default template
+    invoice_template_id: Mapped[int | None] = mapped_column(BigInteger)
     autoinvoicing: Mapped[bool] = mapped_column(server_default="false")
     last_invoiced_on: Mapped[date | None]
     billed_until: Mapped[datetime | None]

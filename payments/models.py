@@ -273,3 +273,23 @@ class ClientAutoPayment(ClientOwned, Base):
     next_try_at: Mapped[datetime | None]
     suspended_at: Mapped[datetime | None]
     suspended_reason: Mapped[str] = mapped_column(server_default="")
+
+
+class ClientTemplateAutoPayment(TenantOwned, Base):
+    """What a client template says of Auto Payment; null: it does not say."""
+
+    __tablename__ = "client_template_auto_payments"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["reseller_id", "template_id"],
+            ["client_templates.reseller_id", "client_templates.id"],
+            ondelete="CASCADE",
+        ),
+        CheckConstraint("extra_amount >= 0 and extra_amount < 1000000000", "extra_amount"),
+        CheckConstraint("day_cap > 0 and month_cap > 0", "caps"),
+    )
+    template_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    enabled: Mapped[bool | None]
+    extra_amount: Mapped[Decimal | None] = mapped_column(Numeric(20, 6))
+    day_cap: Mapped[Decimal | None] = mapped_column(Numeric(20, 6))
+    month_cap: Mapped[Decimal | None] = mapped_column(Numeric(20, 6))

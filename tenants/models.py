@@ -140,9 +140,19 @@ class Client(TenantOwned, Base):
         UniqueConstraint("reseller_id", "request_id"),
         ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
         CheckConstraint("status in ('active', 'stop', 'deleted')", "status"),
+        ForeignKeyConstraint(
+            ["reseller_id", "template_id"], ["client_templates.reseller_id", "client_templates.id"]
+        ),
         CheckConstraint("name <> ''", "name_given"),
+        CheckConstraint("is_originator or is_terminator", "role_given"),
         Index("ix_clients_list", "reseller_id", "status", "name_key", "id"),
         Index("ix_clients_name", "reseller_id", "name_key", "id"),
+        Index(
+            "ix_clients_template",
+            "reseller_id",
+            "template_id",
+            postgresql_where=text("template_id is not null"),
+        ),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(start=1001), primary_key=True)
     request_id: Mapped[UUID]
@@ -154,6 +164,8 @@ class Client(TenantOwned, Base):
     # until it has accounts to tell it from, a client's role is what staff say it is
     is_originator: Mapped[bool] = mapped_column(server_default="true")
     is_terminator: Mapped[bool] = mapped_column(server_default="false")
+    # the template applied last: values were copied, so it says where they came from, no more
+    template_id: Mapped[int | None] = mapped_column(BigInteger)
     version: Mapped[int] = mapped_column(server_default="1")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -228,6 +240,58 @@ class ClientTag(ClientOwned, Base):
         Index("ix_client_tags_tag", "reseller_id", "tag_id"),
     )
     client_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    tag_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+
+
+class ClientTemplate(TenantOwned, Base):
+    """Values for new clients, copied once when it is applied; null: the template does not say.
+
+    What other packages own of it stands in their tables, by `template_id`.
+    """
+
+    __tablename__ = "client_templates"
+    __table_args__ = (
+        UniqueConstraint("reseller_id", "id"),
+        UniqueConstraint("reseller_id", "request_id"),
+        Index("uq_client_templates_name", "reseller_id", text("lower(name)"), unique=True),
+        Index(
+            "uq_client_templates_default",
+            "reseller_id",
+            unique=True,
+            postgresql_where=text("is_default"),
+        ),
+        ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
+        CheckConstraint("name <> ''", "name_given"),
+        CheckConstraint("role in ('originator', 'terminator', 'both')", "role"),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    request_id: Mapped[UUID]
+    name: Mapped[str]
+    is_default: Mapped[bool] = mapped_column(server_default="false")
+    currency: Mapped[str | None]
+    timezone: Mapped[str | None]
+    role: Mapped[str | None]
+    version: Mapped[int] = mapped_column(server_default="1")
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_by: Mapped[str] = mapped_column(server_default="")
+
+
+class ClientTemplateTag(TenantOwned, Base):
+    """A tag that a template gives; it leaves the template when the tag is deleted."""
+
+    __tablename__ = "client_template_tags"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["reseller_id", "template_id"],
+            ["client_templates.reseller_id", "client_templates.id"],
+            ondelete="CASCADE",
+        ),
+        ForeignKeyConstraint(
+            ["reseller_id", "tag_id"], ["tags.reseller_id", "tags.id"], ondelete="CASCADE"
+        ),
+        Index("ix_client_template_tags_tag", "reseller_id", "tag_id"),
+    )
+    template_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     tag_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
 
 

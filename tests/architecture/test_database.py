@@ -8,6 +8,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
+import billing.client_models
 import billing.invoice_models
 import billing.models  # noqa: F401 (adds its tables to the metadata)
 import core.schedule  # noqa: F401 (adds its tables to the metadata)
