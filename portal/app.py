@@ -126,6 +126,8 @@ def create_app(settings: Settings, *extra_blueprints: Blueprint) -> Flask:
     _configure(app, settings)
     _prepare_templates(app)
     app.url_map.converters["int"] = IdConverter
+    # who types an address should not have to know whether it ends in a slash
+    app.url_map.strict_slashes = False
     for blueprint in (*BLUEPRINTS, *extra_blueprints):
         app.register_blueprint(blueprint)
     # in this order: the id first, so that every later refusal can be told by it

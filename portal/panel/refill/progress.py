@@ -14,8 +14,8 @@ from portal.panel.refill.queries import Watch
 class Progress:
     """`state` as of the progress component; `next` names the step offered.
 
-    Next steps: `page` (the gateway's page can be opened), `retry` (a new payment makes sense),
-    `rest` (only a part was paid), `done`, or none.
+    Next steps: `page` (the gateway's page can be opened), `way` (that, or paying another way),
+    `retry` (a new payment makes sense), `rest` (only a part was paid), `done`, or none.
     """
 
     state: str
@@ -40,8 +40,11 @@ def _on_its_way(watch: Watch, is_back: bool) -> Progress:
             text = _("We are asking the payment gateway whether you have paid.")
             return Progress("running", title, text, "page")
         title = _("%(amount)s is not paid yet", amount=_amount(watch))
-        text = _("The secure page of the payment gateway waits for you.")
-        return Progress("running", title, text, "page")
+        text = _(
+            "The secure page of the payment gateway waits for you. Leave it unused and nothing is"
+            " charged: this payment lapses by itself in about half an hour."
+        )
+        return Progress("running", title, text, "way")
     if watch.was_tried:
         text = _(
             "The payment gateway could not be reached. Nothing was charged; we try again by"

@@ -159,3 +159,8 @@ def test_nothing_of_another_client_is_on_it(
     ):
         assert "Secret of Acme" not in stranger.get(path).text
         assert "30.00" not in stranger.get(path).text
+
+
+def test_an_address_may_end_in_a_slash_or_not(me: Browser) -> None:
+    assert me.get("/clients/refill/").status_code == 200
+    assert me.get("/clients/transactions").status_code == 200

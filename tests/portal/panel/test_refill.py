@@ -284,6 +284,21 @@ class TestAnotherCard:
         assert till.refill(refill.id).state == "processing"
         assert str(till.live()) == "0.000000"
 
+    def test_who_cancels_there_may_pay_another_way(self, me: Browser, till: Till) -> None:
+        card = till.save_card()
+        self.open_page(me)
+        (left,) = all_refills(till)
+        page = me.get(f"/clients/refill/{left.id}")
+        assert "Leave it unused and nothing is charged" in words(page)
+        assert f'href="/clients/refill?amount={left.amount}"' in page.text
+
+        me.post("/clients/refill", data=drawn(me, choice="50", method=str(card.id)))
+
+        paid = next(refill for refill in all_refills(till) if refill.id != left.id)
+        till.charge(paid.id)
+        assert till.taken() == ["50.00"]
+        assert till.refill(left.id).state == "processing"
+
     def test_asked_for_again_it_is_the_same_payment(self, me: Browser, till: Till) -> None:
         self.open_page(me)
         self.open_page(me)
