@@ -25,7 +25,10 @@ from core.db import Amount, Base, ClientOwned, Rate, TenantOwned
 
 
 class NumberSeries(TenantOwned, Base):
-    """The running number of a reseller's invoices; the row is locked while one is taken."""
+    """The running number of a reseller's invoices; the row is locked while one is taken.
+
+    `suretax`: numbers keep to what SureTax takes, Latin letters and digits, at most 40.
+    """
 
     __tablename__ = "number_series"
     __table_args__ = (
@@ -36,6 +39,7 @@ class NumberSeries(TenantOwned, Base):
     direction: Mapped[str] = mapped_column(primary_key=True)
     template: Mapped[str]
     next_number: Mapped[int] = mapped_column(BigInteger, server_default="1")
+    suretax: Mapped[bool] = mapped_column(server_default="false")
 
 
 class InvoiceTemplate(TenantOwned, Base):

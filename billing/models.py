@@ -165,7 +165,10 @@ class PaymentAccount(TenantOwned, Base):
 
 
 class PaymentTerms(TenantOwned, Base):
-    """When a client is invoiced and when an invoice is due (`billing.periods`)."""
+    """When a client is invoiced and when an invoice is due (`billing.periods`).
+
+    `is_default`: those that the form of a new client begins with.
+    """
 
     __tablename__ = "payment_terms"
     __table_args__ = (
@@ -176,6 +179,12 @@ class PaymentTerms(TenantOwned, Base):
         CheckConstraint("day_of_month between 1 and 28", "day_of_month"),
         CheckConstraint("every_days between 1 and 366", "every_days"),
         CheckConstraint("grace_days between 0 and 366", "grace_days"),
+        Index(
+            "uq_payment_terms_default",
+            "reseller_id",
+            unique=True,
+            postgresql_where=text("is_default"),
+        ),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     name: Mapped[str]
@@ -184,6 +193,7 @@ class PaymentTerms(TenantOwned, Base):
     grace_days: Mapped[int] = mapped_column(server_default="0")
     remind_before: Mapped[list[int]] = mapped_column(ARRAY(Integer), server_default="{}")
     remind_after: Mapped[list[int]] = mapped_column(ARRAY(Integer), server_default="{}")
+    is_default: Mapped[bool] = mapped_column(server_default="false")
 
 
 class TaxProfile(TenantOwned, Base):

@@ -83,3 +83,27 @@ class MailAttachment(TenantOwned, Base):
     )
     mail_id: Mapped[UUID] = mapped_column(primary_key=True)
     file_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
+class MailServer(TenantOwned, Base):
+    """A reseller's own mail server; the password is encrypted and write-only.
+
+    `verified_at` is when it last took a test mail; `last_answer` is what it said to the last one.
+    """
+
+    __tablename__ = "mail_servers"
+    __table_args__ = (
+        ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
+        CheckConstraint("security in ('none', 'starttls', 'tls')", "security"),
+        CheckConstraint("port between 1 and 65535", "port"),
+    )
+    reseller_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    enabled: Mapped[bool] = mapped_column(server_default="true")
+    host: Mapped[str]
+    port: Mapped[int]
+    security: Mapped[str]
+    user: Mapped[str] = mapped_column(server_default="")
+    password: Mapped[str] = mapped_column(server_default="")
+    tested_at: Mapped[datetime | None]
+    verified_at: Mapped[datetime | None]
+    last_answer: Mapped[str] = mapped_column(server_default="")

@@ -23,6 +23,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.db import Base, ClientOwned, TenantOwned
 
 CLIENT_STATUSES = ("active", "stop", "deleted")
+TAG_COLORS = ("red", "amber", "green", "teal", "blue", "violet", "pink")
 
 
 class Reseller(Base):
@@ -58,6 +59,7 @@ class Reseller(Base):
     account_details: Mapped[str] = mapped_column(server_default="")
     email: Mapped[str] = mapped_column(server_default="")
     mail_from: Mapped[str] = mapped_column(server_default="")
+    mail_from_name: Mapped[str] = mapped_column(server_default="")
     portal_host: Mapped[str | None] = mapped_column(unique=True)
     brand_color: Mapped[str] = mapped_column(server_default="")
     version: Mapped[int] = mapped_column(server_default="1")
@@ -221,15 +223,21 @@ class ClientLogin(ClientOwned, Base):
 
 
 class Tag(TenantOwned, Base):
+    """A word on clients; `color` is one of TAG_COLORS, or empty."""
+
     __tablename__ = "tags"
     __table_args__ = (
         UniqueConstraint("reseller_id", "id"),
         Index("uq_tags_name", "reseller_id", text("lower(name)"), unique=True),
         ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
         CheckConstraint("name <> ''", "name_given"),
+        CheckConstraint(
+            "color in ({})".format(", ".join(f"'{name}'" for name in ("", *TAG_COLORS))), "color"
+        ),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     name: Mapped[str]
+    color: Mapped[str] = mapped_column(server_default="")
 
 
 class ClientTag(ClientOwned, Base):

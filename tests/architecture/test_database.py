@@ -11,10 +11,13 @@ from sqlalchemy.exc import DBAPIError
 import billing.client_models
 import billing.invoice_models
 import billing.models  # noqa: F401 (adds its tables to the metadata)
+import core.invariants
 import core.schedule  # noqa: F401 (adds its tables to the metadata)
 import mail.models  # noqa: F401 (adds its tables to the metadata)
 import payments.models  # noqa: F401 (adds its tables to the metadata)
+import tenants.brand_models
 import tenants.models
+import tenants.platform_models
 import tenants.signin_models  # noqa: F401 (adds its tables to the metadata)
 from core.db import Base, ClientOwned, TenantOwned
 
@@ -26,6 +29,9 @@ GLOBAL_TABLES = {
     "sessions": "read before the tenant is known; only the platform role may touch it",
     "sign_in_throttles": "counts failures before anybody is known",
     "password_resets": "read before the tenant is known; only the platform role may touch it",
+    "platform_settings": "of the installation, above all tenants",
+    "platform_audit": "what the operator's staff did to the installation",
+    "invariant_results": "rules that hold over all tenants at once; only the platform reads them",
 }
 # Walled by another column than reseller_id, each with the reason.
 OTHER_KEY = {"resellers": "id: a reseller is the tenant itself"}
