@@ -1,45 +1,26 @@
 """The tenant's logo and colour on an invoice: read with care, and always readable."""
 
-import re
 import struct
 
 from core.errors import InvalidInputError
+from tenants.colours import INK, WHITE, checked_colour, ink_on
 
 MAX_LOGO_BYTES = 300_000
 MAX_LOGO_PIXELS = 4_000_000
 _LOGO_BOX_MM = (60.0, 16.0)
 _PIXELS_PER_MM = 4.0  # a small logo is shown at about 100 dpi instead of being blown up
 
-_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
-_INK, _WHITE = "#1d2430", "#ffffff"
-_READABLE = 4.5  # WCAG 2.2, 1.4.3
-
 
 def page_colours(colour: str) -> dict[str, str]:
     """The tenant's colour (#rrggbb), what can be read on it, and what as text on white."""
-    if not _COLOUR.fullmatch(colour):
+    if not checked_colour(colour, "colour"):
         raise InvalidInputError("A colour is written like #1d4ed8.", field="colour")
-    is_dark = _contrast(colour, _WHITE) >= _READABLE
+    ink = ink_on(colour)
     return {
         "accent": colour,
-        "on_accent": _WHITE if is_dark else _INK,
-        "accent_text": colour if is_dark else _INK,
+        "on_accent": ink,
+        "accent_text": colour if ink == WHITE else INK,
     }
-
-
-def _contrast(one: str, other: str) -> float:
-    """Contrast ratio of two colours by WCAG 2.2; floats are colours here, never money."""
-    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    red, green, blue = (_linear(int(colour[start : start + 2], 16) / 255) for start in (1, 3, 5))
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def _linear(channel: float) -> float:
-    return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)
 
 
 def logo_data(logo: bytes) -> dict[str, object]:

@@ -26,6 +26,7 @@ from core.db import Session
 from core.errors import InvalidInputError, InvariantError
 from core.money import round_amount
 from tenants.client_blocks import get_company
+from tenants.logos import find_logo
 from tenants.models import Client, Reseller
 
 RATE_PLACES = 10
@@ -173,10 +174,12 @@ def read_parties(session: Session, client: Client) -> dict[str, Any]:
     """Seller and buyer as they are now, to be kept with the invoice."""
     reseller = session.scalars(select(Reseller).where(Reseller.id == client.reseller_id)).one()
     company = get_company(session, client.id)
+    logo = find_logo(session, client.reseller_id)
     return {
         "locale": _known_locale(company.locale or reseller.locale),
         "seller_locale": reseller.locale,
         "brand_color": reseller.brand_color,
+        "logo_file_id": None if logo is None else str(logo.file_id),
         "portal_host": reseller.portal_host or "",
         "seller": {
             "name": reseller.company_name or reseller.name,

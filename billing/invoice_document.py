@@ -40,11 +40,11 @@ _DEFAULT_COLOUR = "#1d4ed8"
 
 
 def make_document(
-    invoice: Invoice, lines: Sequence[Line], taxes: Sequence[TaxLine]
+    invoice: Invoice, lines: Sequence[Line], taxes: Sequence[TaxLine], logo: bytes | None = None
 ) -> InvoiceDocument:
     """Everything from what was stored with the invoice, nothing from what holds today.
 
-    What was paid is what was paid when the document is made.
+    `logo` is the one that the invoice names. What was paid is what was paid when this is made.
     """
     parties = invoice.parties
     locale = parties["locale"]
@@ -71,6 +71,7 @@ def make_document(
         how_to_pay=parties["seller"]["account_details"],
         pay_link=PayLink(words.pay_online, f"https://{host}/clients/") if host else None,
         footer=_footer(parties["seller"]),
+        logo=logo,
         locale=locale,
         paper=_paper(locale, parties["seller_locale"]),
         colour=parties["brand_color"] or _DEFAULT_COLOUR,

@@ -128,7 +128,10 @@ def store_file(session: Session, invoice_id: UUID) -> File:
     if invoice.file_id is not None:
         return get_file(session, invoice.file_id)
     document = make_document(
-        invoice, list_lines(session, invoice_id), list_taxes(session, invoice_id)
+        invoice,
+        list_lines(session, invoice_id),
+        list_taxes(session, invoice_id),
+        _read_logo(session, invoice),
     )
     content = render_invoice_pdf(document)
     first_id = session.scalar(
@@ -148,6 +151,12 @@ def store_file(session: Session, invoice_id: UUID) -> File:
     invoice.file_id = file.id
     session.flush()
     return file
+
+
+def _read_logo(session: Session, invoice: Invoice) -> bytes | None:
+    # an invoice that was made before there were logos names none
+    logo_id = invoice.parties.get("logo_file_id")
+    return None if logo_id is None else get_file(session, UUID(logo_id)).content
 
 
 def mail_invoice(session: Session, invoice_id: UUID) -> MailMessage | None:

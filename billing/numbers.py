@@ -22,6 +22,9 @@ _CODE = re.compile(r"%(.?)")
 _AMBIGUOUS = re.compile(r"%X(?:\d|%[Ymd])*%N|%N(?:\d|%[Ymd])*%X")
 # What the codes can take at most: a running number and a client's id of 19 digits each.
 _LONGEST = {"N": 19, "X": 19, "Y": 4, "m": 2, "d": 2, "%": 1}
+SURETAX_LENGTH = 40
+# a billion invoices and as many clients: more digits than will ever come would leave no room
+_SURETAX_LONGEST = _LONGEST | {"N": 10, "X": 10}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,40 +71,68 @@ def format_number(template: str, running: int, client_id: int, invoice_on: date)
 
 def get_template(session: Session, reseller_id: int, direction: str = "outgoing") -> str:
     """The template in force."""
-    template = session.scalar(
-        select(NumberSeries.template).where(
+    return read_series(session, reseller_id, direction).template
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """How numbers look, and which one comes next; `suretax`: they keep to what SureTax takes."""
+
+    template: str
+    suretax: bool
+    next_number: int
+
+
+def read_series(session: Session, reseller_id: int, direction: str = "outgoing") -> Series:
+    """The series in force; the default one before the first number is taken."""
+    row = session.execute(
+        select(NumberSeries.template, NumberSeries.suretax, NumberSeries.next_number).where(
             NumberSeries.reseller_id == reseller_id, NumberSeries.direction == direction
         )
-    )
-    return DEFAULT_TEMPLATE if template is None else template
+    ).one_or_none()
+    return Series(DEFAULT_TEMPLATE, False, 1) if row is None else Series(*row)
 
 
 def save_template(
-    session: Session, *, reseller_id: int, template: str, direction: str = "outgoing"
+    session: Session,
+    *,
+    reseller_id: int,
+    template: str,
+    suretax: bool = False,
+    direction: str = "outgoing",
 ) -> None:
     """Change how the next numbers look; the running number goes on. Raises InvalidInputError."""
-    template = check_template(template)
-    before = get_template(session, reseller_id, direction)
+    template = check_template(template, suretax=suretax)
+    before = read_series(session, reseller_id, direction)
     session.execute(
         insert(NumberSeries)
-        .values(reseller_id=reseller_id, direction=direction, template=template)
+        .values(reseller_id=reseller_id, direction=direction, template=template, suretax=suretax)
         .on_conflict_do_update(
-            index_elements=["reseller_id", "direction"], set_={"template": template}
+            index_elements=["reseller_id", "direction"],
+            set_={"template": template, "suretax": suretax},
         )
     )
-    if before != template:
+    changes = audit.differences(
+        {"template": before.template, "suretax": before.suretax},
+        {"template": template, "suretax": suretax},
+    )
+    if changes:
         audit.record(
             session,
             reseller_id=reseller_id,
             action="update",
             object_type="number_series",
             object_id=direction,
-            changes={"template": (before, template)},
+            changes=changes,
         )
 
 
-def check_template(template: str) -> str:
-    """The template without outer spaces; raises InvalidInputError when it cannot number."""
+def check_template(template: str, *, suretax: bool = False) -> str:
+    """The template without outer spaces; raises InvalidInputError when it cannot number.
+
+    With `suretax` also when a number could have anything but Latin letters and digits, or more
+    than 40 of them.
+    """
     template = template.strip()
     codes = _CODE.findall(template)
     if any(code not in _LONGEST for code in codes):
@@ -115,7 +146,20 @@ def check_template(template: str) -> str:
         raise InvalidInputError(f"A number has at most {NUMBER_LENGTH} characters.", "template")
     if not template.isprintable():
         raise InvalidInputError("Use letters, digits and signs only.", "template")
+    if suretax:
+        _check_suretax(template)
     return template
+
+
+def _check_suretax(template: str) -> None:
+    fixed = _CODE.sub("", template)
+    codes = _CODE.findall(template)
+    if not (fixed.isascii() and (fixed.isalnum() or not fixed)) or "%" in codes:
+        raise InvalidInputError("SureTax takes Latin letters and digits only.", "template")
+    if len(fixed) + sum(_SURETAX_LONGEST[code] for code in codes) > SURETAX_LENGTH:
+        raise InvalidInputError(
+            f"SureTax takes at most {SURETAX_LENGTH} characters in a number.", "template"
+        )
 
 
 def _take(session: Session, reseller_id: int, direction: str) -> tuple[int, str] | None:

@@ -101,13 +101,13 @@ def _ask(session: Session, rule: Rule) -> list[Finding]:
     session.execute(select(func.set_config("statement_timeout", str(limit_ms), True)))
     rows = session.execute(
         text(
-            "select reseller_id, count(*) as count,"  # noqa: S608 (statements of our own packages)
+            "select reseller_id, count(*) as rows,"  # noqa: S608 (statements of our own packages)
             f" (array_agg(object order by object))[1:{SHOWN_PER_TENANT}] as objects"
             f" from ({rule.statement}) broken group by reseller_id order by reseller_id"
         ),
         dict(rule.parameters),
     )
-    return [Finding(row.reseller_id, row.count, row.objects) for row in rows]
+    return [Finding(row.reseller_id, row.rows, row.objects) for row in rows]
 
 
 def _store(

@@ -41,19 +41,33 @@ UnitOfWork = Callable[[], AbstractContextManager[Session]]
 _log = structlog.get_logger(__name__)
 
 
+FindServer = Callable[[Session, int], SmtpServer | None]
+
+
 @dataclass(frozen=True, slots=True)
 class _Claim:
     owner: str
     content: Content
+    server: SmtpServer | None
 
 
-def deliver(unit_of_work: UnitOfWork, server: SmtpServer, mail_id: UUID) -> Outcome | None:
-    """Try once to send the mail if it is due; None when it is not, or somebody else is at it."""
+def deliver(
+    unit_of_work: UnitOfWork,
+    server: SmtpServer,
+    mail_id: UUID,
+    *,
+    find_own: FindServer | None = None,
+) -> Outcome | None:
+    """Try once to send the mail if it is due; None when it is not, or somebody else is at it.
+
+    `find_own` answers the server of a reseller that has its own; `server` sends for the others.
+    """
     owner = new_token()
     with unit_of_work() as session:
-        claim = _claim(session, mail_id, owner, _lease(server, steps=5))
+        claim = _claim(session, mail_id, owner, _lease(server, steps=5), find_own)
     if claim is None:
         return None
+    server = claim.server or server
 
     def may_send() -> bool:
         with unit_of_work() as session:
@@ -84,7 +98,13 @@ def _try(server: SmtpServer, content: Content, may_send: Callable[[], bool]) -> 
     )
 
 
-def _claim(session: Session, mail_id: UUID, owner: str, lease: timedelta) -> _Claim | None:
+def _claim(
+    session: Session,
+    mail_id: UUID,
+    owner: str,
+    lease: timedelta,
+    find_own: FindServer | None = None,
+) -> _Claim | None:
     mail = session.scalar(
         select(MailMessage).where(MailMessage.id == mail_id).with_for_update(skip_locked=True)
     )
@@ -105,7 +125,8 @@ def _claim(session: Session, mail_id: UUID, owner: str, lease: timedelta) -> _Cl
     mail.lease_owner = owner
     mail.lease_until = now() + lease
     mail.data_begun_at = None
-    return _Claim(owner, _content(session, mail))
+    own = None if find_own is None else find_own(session, mail.reseller_id)
+    return _Claim(owner, _content(session, mail), own)
 
 
 def _is_due(mail: MailMessage) -> bool:
@@ -126,9 +147,9 @@ def _content(session: Session, mail: MailMessage) -> Content:
     return Content(
         message_id=mail.message_id,
         at=mail.created_at,
-        from_name=reseller.company_name or reseller.name,
+        from_name=reseller.mail_from_name or reseller.company_name or reseller.name,
         from_address=mail.from_address,
-        reply_to=_reply_to(reseller),
+        reply_to=_reply_to(reseller, mail.from_address),
         to_address=mail.to_address,
         subject=mail.subject,
         body_text=mail.body_text,
@@ -137,9 +158,11 @@ def _content(session: Session, mail: MailMessage) -> Content:
     )
 
 
-def _reply_to(reseller: Reseller) -> str:
+def _reply_to(reseller: Reseller, from_address: str) -> str:
+    # whose wish for a sender could not be met gets the answers at least
+    wanted = reseller.mail_from if reseller.mail_from != from_address else ""
     try:
-        return checked_email(reseller.email, "email")
+        return checked_email(wanted or reseller.email, "email")
     except InvalidInputError:
         return ""
 

@@ -14,6 +14,7 @@ from core.config import Settings
 from core.db import Session
 from core.errors import ConflictError, InvalidInputError, InvariantError, NotFoundError
 from core.ids import new_id
+from mail import servers
 from mail.models import MailAttachment, MailMessage
 from mail.states import check_move
 from tenants import audit, resellers
@@ -68,9 +69,7 @@ def queue_mail(
     attachments. Raises InvalidInputError for an address that is missing, malformed or not Latin and
     for a subject that is not one line.
     """
-    sender = checked_email(
-        resellers.get_reseller(session, reseller_id).mail_from or _default_sender(), "from_address"
-    )
+    sender = checked_email(find_sender(session, reseller_id), "from_address")
     recipient = checked_email(to_address, "to_address")
     if not recipient:
         raise InvalidInputError("There is no e-mail address to send to.", "to_address")
@@ -181,6 +180,25 @@ def _move(
         object_label=mail.subject,
         changes={"state": (before, after)},
     )
+
+
+def find_sender(session: Session, reseller_id: int) -> str:
+    """The address that mails of the reseller come from.
+
+    Its own wish holds where its own mail server sends, or where its domain is the platform's: from
+    any other domain the platform's server would be taken for a forger. Else the platform's address
+    sends in its name, and answers go to it.
+    """
+    wanted = resellers.get_reseller(session, reseller_id).mail_from
+    default = _default_sender()
+    if not wanted:
+        return default
+    is_ours = _domain(wanted) == _domain(default)
+    return wanted if is_ours or servers.uses_own_server(session, reseller_id) else default
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].lower()
 
 
 def _default_sender() -> str:

@@ -6,6 +6,7 @@ Answers are values: a refusal, a lost connection and a lost answer raise nothing
 import ipaddress
 import re
 import smtplib
+import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,8 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from core.config import Settings
+from core.errors import InvalidInputError
+from core.outbound import resolve_public
 
 IMPLICIT_TLS_PORT = 465
 ANSWER_PATIENCE = 4
@@ -55,6 +58,9 @@ class SmtpServer:
     starttls: bool
     timeout_s: int
     hello_name: str
+    implicit_tls: bool = False
+    is_foreign: bool = False
+    """Named by a tenant: only a public address is connected to."""
 
     def __repr__(self) -> str:
         return f"SmtpServer({self.host}:{self.port})"
@@ -69,7 +75,8 @@ class SmtpServer:
             password=settings.smtp_password.get_secret_value(),
             starttls=settings.smtp_starttls,
             timeout_s=settings.smtp_timeout_s,
-            hello_name=_hello_name(urlsplit(settings.base_url).hostname or "localhost"),
+            hello_name=hello_name_of(urlsplit(settings.base_url).hostname or "localhost"),
+            implicit_tls=settings.smtp_port == IMPLICIT_TLS_PORT,
         )
 
 
@@ -81,12 +88,45 @@ class _Reply(Exception):
         self.answer = _judge(code, text)
 
 
+class _Connection(smtplib.SMTP):
+    """Goes to the address that was looked at; certificates are held against the host's name."""
+
+    def __init__(self, server: SmtpServer, address: str) -> None:
+        self._address = address
+        super().__init__(
+            server.host, server.port, local_hostname=server.hello_name, timeout=server.timeout_s
+        )
+
+    def _get_socket(self, _host: str, port: int, timeout: float) -> socket.socket:
+        return socket.create_connection((self._address, port), timeout)
+
+
+class _TlsConnection(smtplib.SMTP_SSL):
+    """As above, encrypted from the first byte."""
+
+    def __init__(self, server: SmtpServer, address: str, *, context: ssl.SSLContext) -> None:
+        self._address = address
+        super().__init__(
+            server.host,
+            server.port,
+            local_hostname=server.hello_name,
+            timeout=server.timeout_s,
+            context=context,
+        )
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> ssl.SSLSocket:
+        plain = socket.create_connection((self._address, port), timeout)
+        return self.context.wrap_socket(plain, server_hostname=host)
+
+
 def hand_over(
     server: SmtpServer, *, sender: str, recipient: str, content: bytes, may_send: Callable[[], bool]
 ) -> Answer:
     """Try once. `may_send` is asked right before the body leaves; False withdraws the mail."""
     try:
         connection = _open(server)
+    except InvalidInputError as error:
+        return Answer(Outcome.LATER, error.message)
     except (smtplib.SMTPException, OSError) as error:
         # whatever goes wrong here, even a wrong password, is no word about this mail
         return Answer(Outcome.LATER, _describe(error))
@@ -98,21 +138,14 @@ def hand_over(
 
 def _open(server: SmtpServer) -> smtplib.SMTP:
     context = ssl.create_default_context()
-    if server.port == IMPLICIT_TLS_PORT:
-        connection: smtplib.SMTP = smtplib.SMTP_SSL(
-            server.host,
-            server.port,
-            local_hostname=server.hello_name,
-            timeout=server.timeout_s,
-            context=context,
-        )
+    address = resolve_public(server.host, server.port) if server.is_foreign else server.host
+    if server.implicit_tls:
+        connection: smtplib.SMTP = _TlsConnection(server, address, context=context)
     else:
-        connection = smtplib.SMTP(
-            server.host, server.port, local_hostname=server.hello_name, timeout=server.timeout_s
-        )
+        connection = _Connection(server, address)
     try:
         connection.ehlo_or_helo_if_needed()
-        if server.starttls and server.port != IMPLICIT_TLS_PORT:
+        if server.starttls and not server.implicit_tls:
             connection.starttls(context=context)
         if server.user:
             connection.login(server.user, server.password)
@@ -188,7 +221,8 @@ def _stuffed(content: bytes) -> bytes:
     return body + (b"" if body.endswith(b"\r\n") else b"\r\n") + b".\r\n"
 
 
-def _hello_name(host: str) -> str:
+def hello_name_of(host: str) -> str:
+    """What we call ourselves in EHLO."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

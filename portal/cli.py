@@ -16,7 +16,8 @@ from core.config import Settings, load_settings, use_development_site
 from core.errors import AppError, ConflictError, InvariantError
 from core.logs import configure_logging
 from core.platform_uow import platform_unit_of_work
-from mail import queue
+from mail import queue, servers
+from mail.models import MailServer
 from payments import gateway_accounts
 from payments.models import GatewayAccount
 from portal.demo.fill import describe, fill
@@ -178,7 +179,7 @@ def reset_password(email: str, code: str | None, password: str) -> None:
 @main.command("reseal-credentials")
 @click.pass_obj
 def reseal_credentials(settings: Settings) -> None:
-    """Encrypt all gateway credentials with the first of CREDENTIAL_KEYS, so that others can go."""
+    """Encrypt all stored credentials with the first of CREDENTIAL_KEYS, so that others can go."""
     try:
         with platform_unit_of_work() as session:
             accounts = session.scalars(
@@ -186,10 +187,17 @@ def reseal_credentials(settings: Settings) -> None:
             ).all()
             for account in accounts:
                 gateway_accounts.reseal_credentials(session, account, settings.credential_key_ring)
+            own_servers = session.scalars(
+                select(MailServer).order_by(MailServer.reseller_id).with_for_update()
+            ).all()
+            for server in own_servers:
+                servers.reseal_password(server, settings.credential_key_ring)
     except InvariantError as error:
         raise click.ClickException(f"{error.message}; nothing was changed") from error
     key_id = next(iter(settings.credential_key_ring))
     click.echo(f"Credentials of {len(accounts)} gateway accounts are encrypted with key {key_id}.")
+    if own_servers:
+        click.echo(f"So are the passwords of {len(own_servers)} mail servers.")
 
 
 def _only(accounts: list[Account], email: str) -> Account:

@@ -48,7 +48,9 @@ def record(
             object_id=str(object_id),
             object_label=object_label,
             changes={
-                field: ["…", "…"] if field in SECRET_FIELDS else [_plain(old), _plain(new)]
+                field: ["…", "…"]
+                if field in SECRET_FIELDS
+                else [plain_value(old), plain_value(new)]
                 for field, (old, new) in (changes or {}).items()
             },
         )
@@ -66,7 +68,8 @@ def differences(
     }
 
 
-def _plain(value: object) -> object:
+def plain_value(value: object) -> object:
+    """The value as JSON can hold it."""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime | date):
@@ -74,5 +77,5 @@ def _plain(value: object) -> object:
     if isinstance(value, Decimal | UUID):
         return str(value)
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
+        return [plain_value(item) for item in value]
     return value

@@ -12,7 +12,7 @@ from core.db import Session
 from core.platform_uow import platform_unit_of_work
 from core.tenancy import Actor, Scope, tenant_scope
 from core.uow import unit_of_work
-from mail.models import MailMessage
+from mail.models import MailMessage, MailServer
 from mail.queue import MailKind, queue_mail
 from mail.smtp import SmtpServer
 from tenants import resellers
@@ -39,6 +39,10 @@ class Tenant:
                 mail_from=f"billing@{name.lower()}.example",
             )
             self.id = reseller.id
+            # its own server, so that mail comes from its own address
+            session.add(
+                MailServer(reseller_id=self.id, host="127.0.0.1", port=2525, security="none")
+            )
         self.address = f"client{number}@{name.lower()}.example"
 
     @contextmanager
