@@ -58,10 +58,10 @@ def url_pattern(endpoint: str, argument: str) -> str:
     return address.replace("%", "%%").replace(str(_SOME_ID), "%d")
 
 
-def render_list(page: str, partial: str, /, **context: Any) -> Response:  # noqa: ANN401 (template values)
+def render_list(page: str, partial: str, /, *, status: int = 200, **context: Any) -> Response:  # noqa: ANN401 (template values)
     """The list's page or its partial; while one types, the address bar follows."""
     here = canonical_url()
-    response = render(page, partial, here=here, **context)
+    response = render(page, partial, status=status, here=here, **context)
     if not wants_partial():
         return response
     name = request.headers.get("HX-Trigger-Name")

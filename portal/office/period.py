@@ -1,4 +1,8 @@
-"""The period filter of lists: a named one, or two days, by the viewer's calendar."""
+"""The period filter of lists: a named one, or two days, by the viewer's calendar.
+
+A week begins on Monday (ISO 8601) for everybody: an address that is sent means the same days.
+A period that is still running ends today.
+"""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -10,10 +14,16 @@ from sqlalchemy import ColumnElement
 
 from billing.periods import local_midnight
 from core.clock import today
+from core.errors import InvalidInputError
 from portal.access import current_user_timezone
 
 _DAY = timedelta(days=1)
-NAMES = ("any", "today", "week", "month", "last_month", "quarter", "year", "custom")
+# beyond these days a time zone's midnight cannot be told, and no client of ours was made
+_FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
+NAMES = (
+    "any", "today", "this_week", "last_week", "week", "month", "last_month", "quarter",
+    "last_quarter", "year", "last_year", "custom",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,15 @@ class PeriodFilter:
     def is_set(self) -> bool:
         return self.first_on is not None or self.last_on is not None
 
+    def to_args(self, key: str) -> dict[str, str]:
+        """As an address holds it: `key`, and the two days of a custom period beside it."""
+        if not self.is_set:
+            return {}
+        if self.name != "custom":
+            return {key: self.name}
+        days = {f"{key}_from": self.first_on, f"{key}_to": self.last_on}
+        return {key: "custom", **{name: f"{day}" for name, day in days.items() if day is not None}}
+
 
 ANY_TIME = PeriodFilter()
 
@@ -61,37 +80,78 @@ def read_period() -> PeriodFilter:
     return PeriodFilter(name, *_named(name, today(current_user_timezone())))
 
 
+def parse_period(name: str, first_on: str, last_on: str) -> PeriodFilter:
+    """The period of these texts; raises InvalidInputError for what is none."""
+    if name in ("", "any"):
+        return ANY_TIME
+    if name not in NAMES:
+        raise InvalidInputError("Choose one of the periods.")
+    if name != "custom":
+        return PeriodFilter(name, *_named(name, today(current_user_timezone())))
+    period = PeriodFilter(name, _checked_day(first_on), _checked_day(last_on))
+    if period.first_on and period.last_on and period.first_on > period.last_on:
+        raise InvalidInputError("The first day is after the last one.")
+    return period if period.is_set else ANY_TIME
+
+
 def period_options() -> list[tuple[str, str]]:
     """Pairs of value and text for the filter."""
     return [
         ("any", _("Any time")),
         ("today", _("Today")),
         ("week", _("Last 7 days")),
+        ("this_week", _("This week")),
+        ("last_week", _("Last week")),
         ("month", _("This month")),
         ("last_month", _("Last month")),
         ("quarter", _("This quarter")),
+        ("last_quarter", _("Last quarter")),
         ("year", _("This year")),
+        ("last_year", _("Last year")),
         ("custom", _("From … to …")),
     ]
 
 
 def _named(name: str, day: date) -> tuple[date, date]:
     month = day.replace(day=1)
-    if name == "today":
-        return day, day
-    if name == "week":
-        return day - 6 * _DAY, day
-    if name == "last_month":
-        return (month - _DAY).replace(day=1), month - _DAY
-    if name == "quarter":
-        return month.replace(month=3 * ((day.month - 1) // 3) + 1), day
-    if name == "year":
-        return day.replace(month=1, day=1), day
-    return month, day
+    quarter = month.replace(month=3 * ((day.month - 1) // 3) + 1)
+    monday = day - day.weekday() * _DAY
+    year = day.replace(month=1, day=1)
+    starts = {
+        "today": day,
+        "week": day - 6 * _DAY,
+        "this_week": monday,
+        "month": month,
+        "quarter": quarter,
+        "year": year,
+    }
+    if name in starts:
+        return starts[name], day
+    ended = {"last_week": monday, "last_month": month, "last_quarter": quarter, "last_year": year}
+    last_on = ended[name] - _DAY
+    begun = {
+        "last_week": monday - 7 * _DAY,
+        "last_month": last_on.replace(day=1),
+        "last_quarter": (quarter - 80 * _DAY).replace(day=1),
+        "last_year": last_on.replace(month=1, day=1),
+    }
+    return begun[name], last_on
 
 
 def _day(name: str) -> date | None:
     try:
-        return date.fromisoformat(request.args.get(name, ""))
-    except ValueError:
+        return _checked_day(request.args.get(name, ""))
+    except InvalidInputError:
         return None
+
+
+def _checked_day(text: str) -> date | None:
+    if not text:
+        return None
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        raise InvalidInputError("Write the day as 2026-01-31.") from None
+    if not _FIRST_DAY <= found <= _LAST_DAY:
+        raise InvalidInputError("Write the day as 2026-01-31.")
+    return found

@@ -11,31 +11,15 @@ from billing.invoice_models import Invoice
 from billing.models import ClientBalance, ClientBilling, PaymentTerms, Transaction
 from core.db import Session
 from core.names import sort_key
+from core.tenancy import current_scope
 from mail.models import MailMessage
 from payments.models import Refill
 from portal.keyset import Key, Order, Page, Place, read_page, walk
-from portal.office.client_choice import matches
-from tenants.models import CLIENT_STATUSES, Client, ClientTag, Reseller, Tag
+from portal.office.client_search import Filters, narrow
+from tenants.models import Client, ClientTag, Reseller, Tag
 
-SORTS = ("name", "-name", "id", "-id", "available", "-available")
 # what is walked (a select of any columns), its reseller's column, the keys of the order
 Picked = tuple[Any, Any, list[Key]]
-STATUSES = (*CLIENT_STATUSES, "any")
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What the address asks for; `status` "any" means every status."""
-
-    search: str = ""
-    status: str = "active"
-    reseller_id: int | None = None
-    tag: str = ""
-    sort: str = "name"
-
-    @property
-    def is_narrowed(self) -> bool:
-        return bool(self.search or self.reseller_id or self.tag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +53,11 @@ def read_clients(session: Session, filters: Filters, place: Place) -> Page[Clien
     kind = filters.sort.removeprefix("-")
     pick, owner, keys = _PICKS[kind]()
     walked = walk(
-        _narrowed(pick, filters),
+        narrow(pick, filters),
         owner=owner,
         order=Order(keys, descending=is_down),
         place=place,
-        reseller_ids=None if filters.reseller_id is None else [filters.reseller_id],
+        reseller_ids=_resellers_of(filters),
     )
     query = walked.decorate(
         Client.id,
@@ -143,24 +127,11 @@ def _by_available() -> Picked:
 _PICKS = {"name": _by_name, "id": _by_id, "available": _by_available}
 
 
-def _narrowed(pick: Any, filters: Filters) -> Any:  # noqa: ANN401 (a select of any columns)
-    if filters.status != "any":
-        pick = pick.where(Client.status == filters.status)
-    if filters.search:
-        pick = pick.where(matches(filters.search))
-    if filters.tag:
-        tagged = (
-            select(ClientTag.client_id)
-            .join(Tag, and_(Tag.reseller_id == ClientTag.reseller_id, Tag.id == ClientTag.tag_id))
-            .where(
-                ClientTag.reseller_id == Client.reseller_id,
-                ClientTag.client_id == Client.id,
-                func.lower(Tag.name) == filters.tag.lower(),
-            )
-            .correlate(Client)
-        )
-        pick = pick.where(tagged.exists())
-    return pick
+def _resellers_of(filters: Filters) -> list[int] | None:
+    """The resellers to walk; those that are not in the scope have nobody to find."""
+    if not filters.resellers:
+        return None
+    return [one for one in current_scope().reseller_ids if one in filters.resellers]
 
 
 def _tags() -> Any:  # noqa: ANN401 (an array subquery)

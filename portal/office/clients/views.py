@@ -21,13 +21,13 @@ from payments.auto_payment import AutoPayment
 from portal.access import current_viewer, office_view
 from portal.htmx import hx, render, toast, wants_partial
 from portal.keyset import read_place
-from portal.listing import chosen, render_list
+from portal.listing import render_list
+from portal.office.client_search import parse_filters
 from portal.office.clients import queries, saving
 from portal.office.clients.blueprint import bp
 from portal.office.clients.choices import read_choices
 from portal.office.clients.comparison import list_differences
 from portal.office.clients.forms import Choices, ClientForms, make_forms
-from portal.office.clients.queries import SORTS, STATUSES, Filters
 from portal.office.clients.saving import RefusedError, Saved
 from portal.office.form_ids import read_form_id
 from portal.sessions import end_panel_sessions
@@ -44,20 +44,14 @@ CHANGED = "clients-changed"
 @office_view(Permission.CLIENTS_READ)
 def index() -> ResponseReturnValue:
     scope = current_scope()
-    reseller_id = request.args.get("reseller", type=int)
-    filters = Filters(
-        search=request.args.get("q", "").strip()[:100],
-        status=chosen("status", STATUSES, "active"),
-        reseller_id=reseller_id if reseller_id in scope.reseller_ids else None,
-        tag=request.args.get("tag", "").strip()[:60],
-        sort=chosen("sort", SORTS, "name"),
-    )
+    filters = parse_filters(request.args)
     with unit_of_work() as session:
         page = queries.read_clients(session, filters, read_place())
         family = resellers.list_resellers(session) if len(scope.reseller_ids) > 1 else []
     return render_list(
         "office/clients/index.html",
         "office/clients/_table.html",
+        status=422 if filters.errors else 200,
         page=page,
         filters=filters,
         family=[(one.id, one.name) for one in family],
