@@ -176,5 +176,5 @@ def _check_last_invoiced(session: Session, client: Client, last_on: date | None)
     )
     if invoiced_on is not None and (last_on is None or last_on < invoiced_on):
         raise InvalidInputError(
-            f"An invoice covers the days up to {invoiced_on.isoformat()}.", "last_invoiced_on"
+            "An invoice covers the days up to %(day)s.", "last_invoiced_on", day=invoiced_on
         )

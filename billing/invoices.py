@@ -325,7 +325,7 @@ def _check_free(session: Session, client_id: int, period: Period) -> None:
         )
     )
     if taken is not None:
-        raise ConflictError(f"Invoice {taken} covers days of this period already.")
+        raise ConflictError("Invoice %(number)s covers days of this period already.", number=taken)
 
 
 def _repeated(known: Invoice, client_id: int, period: Period) -> Invoice:

@@ -143,7 +143,9 @@ def check_template(template: str, *, suretax: bool = False) -> str:
         raise InvalidInputError("Put a letter or a dash between %N and %X.", "template")
     longest = len(_CODE.sub("", template)) + sum(_LONGEST[code] for code in codes)
     if longest > NUMBER_LENGTH:
-        raise InvalidInputError(f"A number has at most {NUMBER_LENGTH} characters.", "template")
+        raise InvalidInputError(
+            "A number has at most %(count)s characters.", "template", count=NUMBER_LENGTH
+        )
     if not template.isprintable():
         raise InvalidInputError("Use letters, digits and signs only.", "template")
     if suretax:

@@ -149,7 +149,7 @@ def _checked_name(session: Session, terms: PaymentTerms, name: str) -> str:
     if not name:
         raise InvalidInputError("Enter a name.", "name")
     if len(name) > NAME_LENGTH:
-        raise InvalidInputError(f"Use at most {NAME_LENGTH} characters.", "name")
+        raise InvalidInputError("Use at most %(count)s characters.", "name", count=NAME_LENGTH)
     with session.no_autoflush:
         taken = session.scalar(
             select(PaymentTerms.id).where(
@@ -171,7 +171,9 @@ def _offsets(days: Iterable[int], field: str) -> list[int]:
 
 def _check_range(number: int, low: int, high: int, field: str) -> None:
     if not low <= number <= high:
-        raise InvalidInputError(f"Enter a number from {low} to {high}.", field)
+        raise InvalidInputError(
+            "Enter a number from %(low)s to %(high)s.", field, low=low, high=high
+        )
 
 
 def _facts(terms: PaymentTerms) -> dict[str, object]:

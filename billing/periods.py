@@ -50,7 +50,9 @@ class EveryDays:
 
     def __post_init__(self) -> None:
         if not 1 <= self.days <= MAX_DAYS:
-            raise InvalidInputError(f"The days are from 1 to {MAX_DAYS}.", field="days")
+            raise InvalidInputError(
+                "The days are from 1 to %(count)s.", field="days", count=MAX_DAYS
+            )
 
     def boundary_after(self, first_on: date) -> date:
         """The first boundary that leaves at least one day from `first_on` on."""

@@ -180,7 +180,7 @@ def _checked_name(session: Session, profile: TaxProfile, name: str) -> str:
     if not name:
         raise InvalidInputError("Enter a name.", "name")
     if len(name) > NAME_LENGTH:
-        raise InvalidInputError(f"Use at most {NAME_LENGTH} characters.", "name")
+        raise InvalidInputError("Use at most %(count)s characters.", "name", count=NAME_LENGTH)
     with session.no_autoflush:
         taken = session.scalar(
             select(TaxProfile.id).where(

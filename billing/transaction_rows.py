@@ -143,7 +143,7 @@ def _checked_amount(draft: Draft, currency: str) -> Decimal:
     if kept != amount:
         raise InvalidInputError("The amount has at most 6 decimals.", "amount")
     if draft.type == "payment" and minor_amount(amount, currency) != amount:
-        raise InvalidInputError(f"{currency} has no such small unit.", "amount")
+        raise InvalidInputError("%(currency)s has no such small unit.", "amount", currency=currency)
     return kept
 
 
@@ -156,7 +156,9 @@ def checked_status(status: str) -> str:
 def checked_description(description: str) -> str:
     description = " ".join(description.split())
     if len(description) > DESCRIPTION_LENGTH:
-        raise InvalidInputError(f"Use at most {DESCRIPTION_LENGTH} characters.", "description")
+        raise InvalidInputError(
+            "Use at most %(count)s characters.", "description", count=DESCRIPTION_LENGTH
+        )
     if contains_card_number(description):
         raise InvalidInputError(
             "This looks like a card number. Card numbers must not be kept here.", "description"
@@ -187,7 +189,12 @@ def _checked_date(dated_at: datetime | None) -> datetime:
     if dated_at is None:
         return now()
     if not EARLIEST_YEAR <= dated_at.year <= LATEST_YEAR:
-        raise InvalidInputError(f"Choose a date from {EARLIEST_YEAR} to {LATEST_YEAR}.", "dated_on")
+        raise InvalidInputError(
+            "Choose a date from %(first)s to %(last)s.",
+            "dated_on",
+            first=str(EARLIEST_YEAR),
+            last=str(LATEST_YEAR),
+        )
     return dated_at
 
 

@@ -7,14 +7,19 @@ from typing import ClassVar
 
 
 class AppError(Exception):
-    """Base of every error that the product raises on purpose."""
+    """Base of every error that the product raises on purpose.
+
+    `text` is a constant sentence whose `%(name)s` take `values`: so it can be translated, while
+    `message` is the English whole for logs and the command line.
+    """
 
     http_status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, text: str, **values: object) -> None:
+        self.text, self.values = text, values
+        self.message = text % values if values else text
+        super().__init__(self.message)
 
 
 class InvalidInputError(AppError):
@@ -23,8 +28,8 @@ class InvalidInputError(AppError):
     http_status = 422
     code = "invalid_input"
 
-    def __init__(self, message: str, field: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, text: str, field: str | None = None, **values: object) -> None:
+        super().__init__(text, **values)
         self.field = field
 
 
@@ -34,8 +39,8 @@ class NotFoundError(AppError):
     http_status = 404
     code = "not_found"
 
-    def __init__(self, message: str = "Not found.") -> None:
-        super().__init__(message)
+    def __init__(self, text: str = "Not found.", **values: object) -> None:
+        super().__init__(text, **values)
 
 
 class NotAllowedError(AppError):
@@ -59,8 +64,8 @@ class TooManyAttemptsError(AppError):
     http_status = 429
     code = "too_many_attempts"
 
-    def __init__(self, message: str, retry_after_s: int) -> None:
-        super().__init__(message)
+    def __init__(self, text: str, retry_after_s: int, **values: object) -> None:
+        super().__init__(text, **values)
         self.retry_after_s = retry_after_s
 
 

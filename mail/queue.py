@@ -212,6 +212,8 @@ def _checked_subject(text: str) -> str:
     if not subject or len(subject) > SUBJECT_LENGTH or not subject.isprintable():
         # a line break would begin another header
         raise InvalidInputError(
-            f"A subject is one line of at most {SUBJECT_LENGTH} characters.", "subject"
+            "A subject is one line of at most %(count)s characters.",
+            "subject",
+            count=SUBJECT_LENGTH,
         )
     return subject

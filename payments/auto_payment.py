@@ -183,4 +183,6 @@ def _check(wish: AutoPayment, currency: str) -> None:
         if field != "extra_amount" and not 0 < value < EXTRA_LIMIT:
             raise InvalidInputError("Enter an amount above zero, or leave it empty.", field)
         if value != minor_amount(value, currency):
-            raise InvalidInputError(f"The amount has more decimals than {currency} has.", field)
+            raise InvalidInputError(
+                "The amount has more decimals than %(currency)s has.", field, currency=currency
+            )

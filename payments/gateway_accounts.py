@@ -193,7 +193,7 @@ def require_account(session: Session, *, reseller_id: int, currency: str) -> Gat
     """As `find_account`; raises NoGatewayError."""
     account = find_account(session, reseller_id=reseller_id, currency=currency)
     if account is None:
-        raise NoGatewayError(f"Card payments in {currency} are not set up.")
+        raise NoGatewayError("Card payments in %(currency)s are not set up.", currency=currency)
     return account
 
 

@@ -128,10 +128,15 @@ def check_amount(amount: Decimal, currency: str) -> Decimal:
         raise InvalidInputError("Enter an amount.", "amount")
     exact = minor_amount(amount, currency)
     if exact != amount:
-        raise InvalidInputError(f"The amount has more decimals than {currency} has.", "amount")
+        raise InvalidInputError(
+            "The amount has more decimals than %(currency)s has.", "amount", currency=currency
+        )
     if not MIN_AMOUNT <= exact <= MAX_AMOUNT:
         raise InvalidInputError(
-            f"Enter an amount from {MIN_AMOUNT} to {MAX_AMOUNT}.".replace(".00", ""), "amount"
+            "Enter an amount from %(low)s to %(high)s.",
+            "amount",
+            low=int(MIN_AMOUNT),
+            high=int(MAX_AMOUNT),
         )
     return exact
 
@@ -206,7 +211,9 @@ def _check_possible(
         raise InvalidInputError("This client is deleted.")
     if not account.enabled or account.currency != client.currency:
         raise InvalidInputError(
-            f"This gateway takes no payments in {client.currency} now.", "saved_card_id"
+            "This gateway takes no payments in %(currency)s now.",
+            "saved_card_id",
+            currency=client.currency,
         )
     if saved_card_id is None:
         return

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import structlog
 from flask import Flask, Response, make_response, request
 from flask_babel import LazyString
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException
@@ -14,6 +13,7 @@ from core.errors import AppError, NotFoundError, TooManyAttemptsError
 from portal.htmx import hx, render, toast, wants_partial
 from portal.request_id import request_id
 from portal.viewer import current_viewer
+from portal.wording import refusal
 
 logger = structlog.get_logger("portal.errors")
 
@@ -81,7 +81,7 @@ def _on_app_error(error: AppError) -> Response:
         logger.error("request_failed", code=error.code, exc_info=error)
     # a missing row and another tenant's row must look alike; a broken invariant explains nothing
     is_private = isinstance(error, NotFoundError) or error.http_status == 500
-    response = _answer(error.http_status, "" if is_private else _(error.message))
+    response = _answer(error.http_status, "" if is_private else refusal(error))
     if isinstance(error, TooManyAttemptsError):
         response.headers["Retry-After"] = str(error.retry_after_s)
     return response

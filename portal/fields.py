@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 from flask_babel import get_locale
-from flask_babel import gettext as _
 from wtforms import Field, Form, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import ValidationError
@@ -15,6 +14,7 @@ from core.addresses import checked_email
 from core.errors import InvalidInputError
 from core.money import parse_amount
 from portal import formatting
+from portal.wording import refusal
 
 
 class AmountField(Field):
@@ -36,7 +36,7 @@ class AmountField(Field):
         try:
             self.data = parse_amount(text, get_locale() or "en")
         except InvalidInputError as error:
-            raise ValueError(_(error.message)) from error
+            raise ValueError(refusal(error)) from error
 
 
 class TagsField(StringField):
@@ -58,7 +58,7 @@ def latin_email(_form: Form, field: Field) -> None:
     try:
         field.data = checked_email(field.data or "", field.short_name)
     except InvalidInputError as error:
-        raise ValidationError(_(error.message)) from error
+        raise ValidationError(refusal(error)) from error
 
 
 def put_error(form: Form, error: InvalidInputError) -> bool:
@@ -67,5 +67,5 @@ def put_error(form: Form, error: InvalidInputError) -> bool:
     if name not in form:
         return False
     field = form[name]
-    field.errors = [*field.errors, _(error.message)]
+    field.errors = [*field.errors, refusal(error)]
     return True

@@ -4,9 +4,16 @@ Flask-Babel finds the request's translations anew for each text, which on a list
 more than the query; a text's translation does not change while the program runs.
 """
 
+from datetime import date
+from decimal import Decimal
+
+import flask_babel
 from flask import Flask, g
 from flask_babel import get_locale, get_translations
 from markupsafe import Markup
+
+from core.errors import AppError
+from portal import formatting
 
 _single: dict[tuple[str, str], str] = {}
 
@@ -26,9 +33,23 @@ def ngettext(singular: str, plural: str, num: int, /, **variables: object) -> Ma
     return Markup(text) % {"num": num, **variables}  # noqa: S704 (our own words)
 
 
+def refusal(error: AppError) -> str:
+    """What the error says, in the viewer's language; figures and days as the viewer writes them."""
+    values = {name: _shown(value) for name, value in error.values.items()}
+    return str(flask_babel.gettext(error.text, **values))
+
+
 def init_app(app: Flask) -> None:
     """Let templates use these instead of Flask-Babel's own. Call after Babel is set up."""
     app.jinja_env.globals.update(_=gettext, gettext=gettext, ngettext=ngettext)
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, date):
+        return formatting.day(value)
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return formatting.number(value)
+    return value
 
 
 def _language() -> str:

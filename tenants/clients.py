@@ -133,7 +133,7 @@ def _checked(general: General) -> General:
     if not name:
         raise InvalidInputError("Enter a name.", "name")
     if len(name) > NAME_LENGTH:
-        raise InvalidInputError(f"Use at most {NAME_LENGTH} characters.", "name")
+        raise InvalidInputError("Use at most %(count)s characters.", "name", count=NAME_LENGTH)
     if general.status not in CLIENT_STATUSES:
         raise InvalidInputError("Choose a status.", "status")
     try:

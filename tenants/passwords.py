@@ -51,9 +51,9 @@ def check_strength(
     Raises InvalidInputError that says what to change.
     """
     if len(password) < MIN_LENGTH:
-        raise InvalidInputError(f"Use at least {MIN_LENGTH} characters.", field)
+        raise InvalidInputError("Use at least %(count)s characters.", field, count=MIN_LENGTH)
     if len(password) > MAX_LENGTH:
-        raise InvalidInputError(f"Use at most {MAX_LENGTH} characters.", field)
+        raise InvalidInputError("Use at most %(count)s characters.", field, count=MAX_LENGTH)
     lowered = password.casefold()
     if lowered in _COMMON or len(set(lowered)) < 5:
         raise InvalidInputError("This password is too common.", field)

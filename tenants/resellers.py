@@ -216,7 +216,7 @@ def _change_status(
     if not why:
         raise InvalidInputError("Enter the reason.", "reason")
     if len(why) > REASON_LENGTH:
-        raise InvalidInputError(f"Use at most {REASON_LENGTH} characters.", "reason")
+        raise InvalidInputError("Use at most %(count)s characters.", "reason", count=REASON_LENGTH)
     reseller = session.scalar(select(Reseller).where(Reseller.id == reseller_id).with_for_update())
     if reseller is None:
         raise NotFoundError("Reseller not found.")
@@ -254,7 +254,7 @@ def _checked_name(text: str) -> str:
     if not name:
         raise InvalidInputError("Enter a name.", "name")
     if len(name) > NAME_LENGTH:
-        raise InvalidInputError(f"Use at most {NAME_LENGTH} characters.", "name")
+        raise InvalidInputError("Use at most %(count)s characters.", "name", count=NAME_LENGTH)
     return name
 
 

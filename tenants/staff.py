@@ -141,7 +141,7 @@ def _name(name: str) -> str:
     if not clean:
         raise InvalidInputError("Enter a name.", "name")
     if len(clean) > NAME_LENGTH:
-        raise InvalidInputError(f"Use at most {NAME_LENGTH} characters.", "name")
+        raise InvalidInputError("Use at most %(count)s characters.", "name", count=NAME_LENGTH)
     return clean
 
 

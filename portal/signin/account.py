@@ -19,6 +19,7 @@ from portal.signin.blueprint import bp
 from portal.signin.devices import describe
 from portal.signin.doors import PANEL, STAFF, Door
 from portal.signin.forms import ChangePasswordForm
+from portal.wording import refusal
 from tenants import passwords, signin, signin_accounts, signin_sessions, signin_throttle
 from tenants.signed_in import Identity
 from tenants.signin_sessions import OpenSession
@@ -98,7 +99,7 @@ def _change_password(door: Door) -> Response:
         response.headers["Retry-After"] = str(error.retry_after_s)
         return response
     except InvalidInputError as error:
-        form[error.field or "password"].errors = [_(error.message)]
+        form[error.field or "password"].errors = [refusal(error)]
         return _draw(door, form, status=422)
     session.clear()
     flash(_("Your password is changed. Your other sessions have ended."), "success")

@@ -31,6 +31,7 @@ from portal.signin.attempts import (
 from portal.signin.blueprint import bp
 from portal.signin.doors import PANEL, STAFF, Door, enter_tenant
 from portal.signin.forms import NewPasswordForm, PanelForgotForm, StaffForgotForm
+from portal.wording import refusal
 from tenants import password_resets, passwords, resellers, signin_accounts, signin_throttle
 from tenants.signin_accounts import Account
 from tenants.signin_sessions import hash_token
@@ -149,7 +150,7 @@ def _set_password(door: Door, token: str, form: NewPasswordForm, account: Accoun
                 db, account, token, str(form.password.data), ip=client_ip()
             )
     except InvalidInputError as error:
-        form.password.errors = [_(error.message)]
+        form.password.errors = [refusal(error)]
         return _draw_reset(door, token, form, account, status=422)
     if not is_done:
         return _draw_reset(door, token, form, None, status=410)

@@ -6,8 +6,10 @@ from decimal import Decimal
 import pytest
 from babel.numbers import format_decimal
 
+from core.errors import InvalidInputError
 from portal import formatting
 from portal.viewer import set_viewer
+from portal.wording import refusal
 from tests.portal.gallery import gallery_app, office_viewer
 
 
@@ -84,3 +86,19 @@ def test_the_quick_way_to_write_figures_is_babels_way(language):
             assert formatting.number(Decimal(text), 2) == format_decimal(
                 Decimal(text), format="#,##0.00", locale=language
             )
+
+
+class TestRefusals:
+    def test_a_refusal_shows_its_values_as_the_viewer_writes_them(self):
+        error = InvalidInputError(
+            "Enter %(high)s by %(day)s.", high=Decimal("1234.5"), day=date(2026, 3, 1)
+        )
+        app = gallery_app()
+        with app.test_request_context(headers={"Accept-Language": "en"}):
+            assert refusal(error) == "Enter 1,234.5 by 1 Mar 2026."
+        assert error.message == "Enter 1234.5 by 2026-03-01."
+
+    def test_a_percent_sign_without_values_is_only_a_percent_sign(self):
+        error = InvalidInputError("At most 100%.")
+        with gallery_app().test_request_context():
+            assert refusal(error) == "At most 100%."

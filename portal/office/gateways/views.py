@@ -21,6 +21,7 @@ from portal.htmx import hx, render, toast, wants_partial
 from portal.office.gateways import queries
 from portal.office.gateways.forms import GatewayForm, NewGatewayForm
 from portal.office.saved import saved
+from portal.wording import refusal
 from tenants import resellers
 from tenants.permissions import Permission
 
@@ -135,7 +136,7 @@ def set_enabled(account_id: int) -> ResponseReturnValue:
             account = gateway_accounts.get_account(session, account_id)
             gateway_accounts.set_enabled(session, account, enabled=wanted)
     except InvalidInputError as error:
-        flash(_(error.message), "error")
+        flash(refusal(error), "error")
     else:
         text = _("%(name)s is in use.") if wanted else _("%(name)s is switched off.")
         flash(text % {"name": account.name}, "success")

@@ -27,6 +27,7 @@ from portal.office.invoices.manual import Days, InvoiceForm
 from portal.office.invoices.queries import PAID, SORTS, STATES, Filters
 from portal.office.period import period_options, read_period
 from portal.office.stored_file import send_stored
+from portal.wording import refusal
 from tenants.files import get_file
 from tenants.permissions import Permission
 
@@ -122,7 +123,7 @@ def send_again(invoice_id: UUID) -> ResponseReturnValue:
         with unit_of_work() as session:
             invoices.mail_again(session, invoice_id, request_id=request_id)
     except InvalidInputError as error:
-        return _back(invoice_id, _(error.message), level="error")
+        return _back(invoice_id, refusal(error), level="error")
     return _back(invoice_id, _("The invoice is in the mail queue."))
 
 
@@ -167,7 +168,7 @@ def create() -> ResponseReturnValue:
             if made is not None and form.issue.data:
                 invoices.issue(session, invoice_id)
     except InvalidInputError as error:
-        messages = [] if put_error(form, error) else [_(error.message)]
+        messages = [] if put_error(form, error) else [refusal(error)]
         return _draw(client, days, form, contents, invoice_id, status=422, messages=messages)
     if made is None:
         nothing = [_("There is nothing to pay in this period, so no invoice was made.")]

@@ -28,6 +28,7 @@ from portal.office.form_ids import read_form_id
 from portal.office.period import period_options, read_period
 from portal.office.refills import queries
 from portal.office.refills.queries import SOURCES, STATES, Filters
+from portal.wording import refusal
 from tenants.permissions import Permission
 
 bp = Blueprint("office_refills", __name__, url_prefix="/office/refills")
@@ -111,7 +112,7 @@ def create() -> ResponseReturnValue:
                 source="staff",
             )
     except InvalidInputError as error:
-        messages = [] if put_error(form, error) else [_(error.message)]
+        messages = [] if put_error(form, error) else [refusal(error)]
         return _draw(client, cards, form, refill_id, status=422, messages=messages)
     amount = f"{money(refill.amount, refill.currency)} {refill.currency}"
     flash(_("The card is being charged %(amount)s.", amount=amount), "info")

@@ -29,6 +29,7 @@ from portal.office.period import period_options, read_period
 from portal.office.transactions import queries
 from portal.office.transactions.forms import ChargeForm, PaymentForm, ReverseForm
 from portal.office.transactions.queries import KINDS, SORTS, STATUSES, Filters
+from portal.wording import refusal
 from tenants.clients import get_client
 from tenants.permissions import Permission
 
@@ -110,7 +111,7 @@ def create(type: str) -> ResponseReturnValue:
         with unit_of_work() as session:
             booked = _book(session, client, form, transaction_id)
     except InvalidInputError as error:
-        messages = [] if put_error(form, error) else [_(error.message)]
+        messages = [] if put_error(form, error) else [refusal(error)]
         return _draw(type, client, form, transaction_id, status=422, messages=messages)
     return _done(_booked_text(booked, client))
 
@@ -170,7 +171,7 @@ def reverse(transaction_id: UUID) -> ResponseReturnValue:
                 session, transaction_id, reversal_id=reversal_id, reason=form.reason.data or ""
             )
     except InvalidInputError as error:
-        messages = [] if put_error(form, error) else [_(error.message)]
+        messages = [] if put_error(form, error) else [refusal(error)]
         return _draw_reverse(detail, form, reversal_id, status=422, messages=messages)
     return _done(_("The transaction is reversed."), back=transaction_id)
 

@@ -22,6 +22,7 @@ from portal.panel.auto_payment.forms import AutoPaymentForm
 from portal.panel.card_words import card_name, expiry_text
 from portal.panel.me import Me, my_id, read_me
 from portal.panel.next_charge import NextCharge
+from portal.wording import refusal
 
 bp = Blueprint("panel_auto_payment", __name__, url_prefix="/clients/auto-payment")
 
@@ -51,7 +52,7 @@ def save() -> ResponseReturnValue:
                     session, my_id(), enabled=form.enabled.data, extra_amount=extra
                 )
         except InvalidInputError as error:
-            messages = [] if put_error(form, error) else [_(error.message)]
+            messages = [] if put_error(form, error) else [refusal(error)]
         else:
             text = (
                 _("Automatic payment is on.")

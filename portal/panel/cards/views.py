@@ -19,6 +19,7 @@ from portal.panel.card_words import brand_name, card_name, expiry_text, is_expir
 from portal.panel.cards import queries
 from portal.panel.gateway_pages import gateway_opener, leave_for
 from portal.panel.me import my_id
+from portal.wording import refusal
 
 bp = Blueprint("panel_cards", __name__, url_prefix="/clients/cards")
 
@@ -55,7 +56,7 @@ def add() -> ResponseReturnValue:
             cancel_url=url_for(".index", _external=True),
         )
     except (TemporaryError, ConflictError, InvalidInputError) as error:
-        flash(_(error.message), "error")
+        flash(refusal(error), "error")
         return _to_list()
     return leave_for(
         page,
@@ -86,9 +87,7 @@ def check() -> ResponseReturnValue:
         cards = saved_cards.sync_cards(unit_of_work, gateway_opener(), my_id())
     except (TemporaryError, ConflictError) as error:
         _check_later()
-        flash(
-            _("%(reason)s Your new card appears here by itself.", reason=_(error.message)), "error"
-        )
+        flash(_("%(reason)s Your new card appears here by itself.", reason=refusal(error)), "error")
         return _to_list()
     added = [card for card in cards if (now() - card.created_at).total_seconds() < _JUST_NOW_S]
     if added:
@@ -122,7 +121,7 @@ def remove(card_id: UUID) -> ResponseReturnValue:
                 unit_of_work, gateway_opener(), client_id=my_id(), card_id=card_id
             )
         except (TemporaryError, ConflictError) as error:
-            flash(_(error.message), "error")
+            flash(refusal(error), "error")
             return _to_list()
     flash(_("%(card)s is removed.", card=name), "success")
     return _to_list()

@@ -35,6 +35,7 @@ from portal.panel.refill.forms import (
 )
 from portal.panel.refill.progress import describe
 from portal.panel.refill.queries import Desk
+from portal.wording import refusal
 
 bp = Blueprint("panel_refill", __name__, url_prefix="/clients/refill")
 
@@ -80,7 +81,7 @@ def create() -> ResponseReturnValue:
         if card_id is None:
             return _open_page(refill_id if same is None else same.id, amount)
     except InvalidInputError as error:
-        messages = [] if put_error(form, error) else [_(error.message)]
+        messages = [] if put_error(form, error) else [refusal(error)]
         return _draw(desk, form, methods, refill_id, status=422, messages=messages)
     if same is not None and same.id != refill_id:
         flash(_("This payment is already on its way; it was not made a second time."), "info")
@@ -158,7 +159,7 @@ def _open_page(refill_id: UUID, amount: Decimal, source: Source = "panel") -> Ba
             offer_to_save=True,
         )
     except (TemporaryError, ConflictError) as error:
-        flash(_(error.message), "error")
+        flash(refusal(error), "error")
         return _go_to(refill_id)
     return leave_for(
         page,

@@ -80,4 +80,4 @@ def queue_invitation(session: Session, reseller: Reseller, user_id: int) -> None
             body_html=letter.html,
         )
     except InvalidInputError as error:
-        raise InvalidInputError(error.message, "user_email") from error
+        raise InvalidInputError(error.text, "user_email", **error.values) from error

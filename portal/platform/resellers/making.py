@@ -19,6 +19,7 @@ from portal.platform.resellers import queries
 from portal.platform.resellers.blueprint import bp
 from portal.platform.resellers.forms import ResellerForm
 from portal.platform.resellers.invitations import queue_invitation
+from portal.wording import refusal
 from tenants import resellers
 from tenants.models import Reseller
 from tenants.permissions import PlatformPermission
@@ -46,7 +47,7 @@ def create() -> ResponseReturnValue:
     try:
         made = _make(form, request_id)
     except InvalidInputError as error:
-        messages = [] if put_error(form, error) else [_(error.message)]
+        messages = [] if put_error(form, error) else [refusal(error)]
         return _draw(form, status=422, messages=messages)
     return _made(made)
 

@@ -90,10 +90,10 @@ class TestForm:
         [
             ("own", "", "Enter an amount."),
             ("own", "abc", "Write the amount in digits"),
-            ("own", "0,50", "Enter an amount from 1 to 50000."),
-            ("own", "50001", "Enter an amount from 1 to 50000."),
+            ("own", "0,50", "Enter an amount from 1 to 50,000."),
+            ("own", "50001", "Enter an amount from 1 to 50,000."),
             ("own", "10.005", "more decimals than USD has"),
-            ("own", "-5", "Enter an amount from 1 to 50000."),
+            ("own", "-5", "Enter an amount from 1 to 50,000."),
             ("", "", "Choose an amount."),
             ("NaN", "", "Enter an amount."),
         ],
