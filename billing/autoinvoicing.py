@@ -86,11 +86,15 @@ def _has_unbilled(session: Session, client: Client, period: Period) -> bool:
 
 def _record_skipped(session: Session, client: Client, skipped: Skipped) -> None:
     period = skipped.period
-    days = f"{period.first_on.isoformat()} to {period.last_on.isoformat()}"
+    days = {"first": period.first_on, "last": period.last_on}
     text = (
-        f"No invoice for {days}: what was charged comes to nothing to pay and waits for the next."
+        events.EventText(
+            "No invoice for %(first)s to %(last)s: what was charged comes to nothing to pay and"
+            " waits for the next.",
+            **days,
+        )
         if skipped.unbilled
-        else f"No invoice for {days}: nothing was charged."
+        else events.EventText("No invoice for %(first)s to %(last)s: nothing was charged.", **days)
     )
     events.record(
         session,

@@ -29,7 +29,7 @@ from core import jobs
 from core.clock import now
 from core.db import Session
 from core.errors import ConflictError, InvalidInputError, InvariantError, NotFoundError
-from mail.letters import render as render_letter
+from mail import templates as mail_templates
 from mail.models import MailMessage
 from mail.queue import MailKind, queue_mail
 from tenants import audit, events
@@ -336,7 +336,13 @@ def _repeated(known: Invoice, client_id: int, period: Period) -> Invoice:
 
 def _queue(session: Session, invoice: Invoice, dedupe_key: str) -> MailMessage | None:
     company = get_company(session, invoice.client_id)
-    letter = render_letter("invoice", invoice.parties["locale"], **_letter_variables(invoice))
+    letter = mail_templates.write(
+        session,
+        reseller_id=invoice.reseller_id,
+        name="invoice",
+        locale=invoice.parties["locale"],
+        variables=letter_variables(invoice),
+    )
     return queue_mail(
         session,
         reseller_id=invoice.reseller_id,
@@ -351,12 +357,13 @@ def _queue(session: Session, invoice: Invoice, dedupe_key: str) -> MailMessage |
     )
 
 
-def _letter_variables(invoice: Invoice) -> dict[str, object]:
+def letter_variables(invoice: Invoice) -> dict[str, object]:
+    """What the invoice's mail can say."""
     parties = invoice.parties
     return {
         "number": invoice.number,
         "client_name": parties["buyer"]["name"],
-        "seller_name": parties["seller"]["name"],
+        "sender_name": parties["seller"]["name"],
         "currency": invoice.currency,
         "total": invoice.total,
         "open_amount": invoice.total - invoice.paid,
@@ -377,7 +384,9 @@ def _record_unsent(session: Session, invoice: Invoice, why: str) -> None:
         level="warning",
         service="invoicing",
         code="invoice_not_mailed",
-        text=f"Invoice {invoice.number} was not mailed: {why}",
+        text=events.EventText(
+            "Invoice %(number)s was not mailed: %(why)s", number=invoice.number, why=why
+        ),
         object_type="invoice",
         object_id=invoice.id,
         dedupe_key=f"invoice-not-mailed:{invoice.id}",

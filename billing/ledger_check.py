@@ -217,7 +217,7 @@ def check_ledger(session: Session, reseller_id: int) -> CheckResult:
             level="error",
             service="ledger",
             code="ledger_check_failed",
-            text=f"The ledger check found: {', '.join(findings)}.",
+            text=events.EventText("The ledger check found: %(rules)s.", rules=", ".join(findings)),
             dedupe_key=f"ledger-check:{result.at.date().isoformat()}:{','.join(findings)}",
         )
     return result

@@ -233,8 +233,13 @@ def _fail(session: Session, mail: MailMessage, error: str) -> None:
         client_id=mail.client_id,
         level="warning",
         service="mail",
-        code="mail_failed",
-        text=f"“{mail.subject}” to {mail.to_address} was not sent: {error}",
+        code="notice_failed" if mail.kind == queue.MailKind.EVENT else "mail_failed",
+        text=events.EventText(
+            "“%(subject)s” to %(address)s was not sent: %(error)s",
+            subject=mail.subject,
+            address=mail.to_address,
+            error=error,
+        ),
         object_type="mail",
         object_id=mail.id,
     )

@@ -11,19 +11,16 @@ from functools import cache
 from pathlib import Path
 from uuid import UUID
 
-from babel import Locale, UnknownLocaleError, dates, numbers
+from babel import Locale, UnknownLocaleError
 from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from core.currencies import get_currency
 from core.errors import InvariantError
-from core.money import minor_amount
-from core.zones import get_zone
+from mail.letter_filters import make_filters
 
-_ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "templates" / "mail"
 FALLBACK_LOCALE = "en"
-
-_INSTANT = ((dates.format_date, "long"), (dates.format_time, "short"))
 
 Plain = str | int | bool | Decimal | date | datetime | UUID | None
 
@@ -38,62 +35,69 @@ class Letter:
 
 
 def render(name: str, locale: str, /, **variables: object) -> Letter:
-    """The letter `name` in `locale`, English where that is not spoken.
+    """The program's own letter `name` in `locale`, English where that is not spoken.
 
     Variables: strings, numbers (no float), dates, aware datetimes, None, and lists and dicts of
-    these; else InvariantError. Filters: `amount|money("EUR")`, `date|day`,
-    `datetime|instant(zone)`.
+    these; else InvariantError. Filters: see `mail.letter_filters`. What is sent goes through
+    `mail.templates.write`, which knows the reseller's own texts.
     """
-    for key, value in variables.items():
-        _check_plain(value, key)
-    environment = _environment(_known_locale(locale))
+    check_plain(variables)
+    environment = get_environment(known_locale(locale))
     subject, text, html = (
         environment.get_template(f"{name}.{part}").render(variables)
         for part in ("subject", "txt", "html")
     )
-    return Letter(" ".join(subject.split()), text.strip() + "\n", html)
+    return make_letter(subject, text, html)
+
+
+def make_letter(subject: str, text: str, html: str) -> Letter:
+    """One line of subject, whatever was put into it; text ends with a line break."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in subject).split())
+    return Letter(line, text.strip() + "\n", html)
+
+
+def list_names() -> list[str]:
+    """Every letter that there is."""
+    return sorted(path.stem for path in FOLDER.glob("*.subject"))
+
+
+def known_locale(locale: str) -> str:
+    """The locale as Babel writes it; English for one that nobody knows."""
+    try:
+        return str(Locale.parse(locale.replace("-", "_")))
+    except (ValueError, UnknownLocaleError):
+        return FALLBACK_LOCALE
+
+
+def get_translations(locale: str) -> Translations | NullTranslations:
+    """The program's own translations into `locale`; none: everything stays English."""
+    found = Translations.load(ROOT / "translations", [locale])
+    return found if isinstance(found, Translations) else NullTranslations()
 
 
 @cache
-def _environment(locale: str) -> Environment:
+def get_environment(locale: str) -> Environment:
+    """Where the program's own letters are rendered."""
     environment = Environment(
-        loader=FileSystemLoader(_ROOT / "templates" / "mail"),
+        loader=FileSystemLoader(FOLDER),
         undefined=StrictUndefined,
         autoescape=select_autoescape(["html"]),
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
-    found = Translations.load(_ROOT / "translations", [locale])
-    translations = found if isinstance(found, Translations) else NullTranslations()
-    environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
+    environment.install_gettext_translations(  # type: ignore[attr-defined]
+        get_translations(locale), newstyle=True
+    )
     environment.globals["locale"] = locale
-
-    def money(amount: Decimal, currency: str) -> str:
-        digits = get_currency(currency).minor_digits
-        pattern = "#,##0" + ("." + "0" * digits if digits else "")
-        figure = numbers.format_decimal(
-            minor_amount(amount, currency), pattern, locale, decimal_quantization=False
-        )
-        return f"{figure} {currency}"
-
-    def day(value: date) -> str:
-        return dates.format_date(value, "long", locale=locale)
-
-    def instant(value: datetime, zone: str) -> str:
-        local = value.astimezone(get_zone(zone))
-        on, at = (make(local, style, locale=locale) for make, style in _INSTANT)
-        return f"{on}, {at} ({zone})"
-
-    environment.filters.update(money=money, day=day, instant=instant)
+    environment.filters.update(make_filters(locale))
     return environment
 
 
-def _known_locale(locale: str) -> str:
-    try:
-        return str(Locale.parse(locale.replace("-", "_")))
-    except (ValueError, UnknownLocaleError):
-        return FALLBACK_LOCALE
+def check_plain(variables: Mapping[str, object]) -> None:
+    """Raises InvariantError for anything but plain values."""
+    for key, value in variables.items():
+        _check_plain(value, key)
 
 
 def _check_plain(value: object, name: str) -> None:

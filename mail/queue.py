@@ -36,6 +36,8 @@ class MailKind(StrEnum):
     PANEL_ACCESS = "panel_access"
     PASSWORD_RESET = "password_reset"  # noqa: S105 (the name of a kind)
     REPORT = "report"
+    EVENT = "event"
+    TEST = "test"
 
 
 # Their text holds a link that signs a person in: staff who may read the mail queue never see it.

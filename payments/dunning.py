@@ -10,10 +10,10 @@ from sqlalchemy import func, select
 
 from core.clock import now
 from core.db import Session
-from core.money import minor_amount
 from payments import auto_payment, notices
 from payments.models import Refill
 from payments.state import RefillState
+from tenants.events import EventText
 
 DECLINES_TO_SUSPEND = 3
 RETRY_AFTER = (timedelta(hours=1), timedelta(days=1), timedelta(days=3))
@@ -34,8 +34,9 @@ def record_success(session: Session, refill: Refill) -> None:
         refill,
         level="info",
         code="auto_payment_succeeded",
-        text=f"Auto payment of {minor_amount(refill.credited, refill.currency):,f}"
-        f" {refill.currency} succeeded.",
+        text=EventText(
+            "Auto payment of %(amount)s succeeded.", amount=(refill.credited, refill.currency)
+        ),
     )
 
 
@@ -54,8 +55,11 @@ def record_decline(session: Session, refill: Refill, *, is_hard: bool) -> None:
             refill,
             level="error",
             code="auto_payment_suspended",
-            text=f"Auto payment is suspended after {row.declines_in_row} declines:"
-            f" {row.suspended_reason}",
+            text=EventText(
+                "Auto payment is suspended after %(declines)s declines: %(reason)s",
+                declines=row.declines_in_row,
+                reason=row.suspended_reason,
+            ),
         )
         return
     next_try_at = _plan(session, refill)
@@ -67,7 +71,7 @@ def record_decline(session: Session, refill: Refill, *, is_hard: bool) -> None:
         refill,
         level="warning",
         code="auto_payment_declined",
-        text=f"Auto payment was declined: {refill.reason}",
+        text=EventText("Auto payment was declined: %(reason)s", reason=refill.reason),
     )
 
 
@@ -81,7 +85,7 @@ def record_failure(session: Session, refill: Refill) -> None:
         refill,
         level="warning",
         code="auto_payment_failed",
-        text=f"Auto payment did not take place: {refill.reason}",
+        text=EventText("Auto payment did not take place: %(reason)s", reason=refill.reason),
     )
 
 

@@ -30,6 +30,7 @@ from payments.gateways.base import (
 from payments.models import ChargeAttempt, GatewayAccount, GatewayEvent, Refill
 from payments.patience import DEFAULT_PATIENCE, Patience
 from payments.state import AttemptState
+from tenants.events import EventText
 
 _log = structlog.get_logger(__name__)
 
@@ -203,8 +204,12 @@ def _tell_of_return(
         refill,
         level="error",
         code="payment_went_back",
-        text=f"The gateway says that the payment {transaction.gateway_ref} was"
-        f" {transaction.status.value.replace('_', ' ')}. Reverse the transaction of this refill.",
+        text=EventText(
+            "The gateway says that the payment %(payment)s was %(status)s. Reverse the transaction"
+            " of this refill.",
+            payment=transaction.gateway_ref,
+            status=transaction.status.value.replace("_", " "),
+        ),
         dedupe=f"{attempt.key}:{transaction.status.value}",
     )
 

@@ -29,6 +29,7 @@ from payments.models import ChargeAttempt, Refill
 from payments.outcomes import Recorded
 from payments.patience import DEFAULT_PATIENCE, Patience
 from payments.state import FINAL_ATTEMPT_STATES, AttemptState, News
+from tenants.events import EventText
 
 _LONG_UNKNOWN = timedelta(hours=1)
 
@@ -250,8 +251,10 @@ def _wait(session: Session, refill: Refill, attempt: ChargeAttempt, patience: Pa
             refill,
             level="error",
             code="payment_long_unknown",
-            text="The outcome of a payment is unknown for more than an hour; it is asked for again"
-            " and again.",
+            text=EventText(
+                "The outcome of a payment is unknown for more than an hour; it is asked for again"
+                " and again."
+            ),
         )
     silence = ChargeAnswer(outcome=Outcome.UNKNOWN, text="not known yet")
     return outcomes.record_outcome(session, attempt.key, silence, patience=patience)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from core.db import Session
 from core.errors import InvalidInputError
-from mail import letters
+from mail import templates
 from mail.queue import MailKind, queue_mail
 from payments.models import ChargeAttempt, Refill, SavedCard
 from tenants import client_blocks, clients, events
@@ -50,7 +50,7 @@ def tell_staff(
     *,
     level: Literal["info", "warning", "error"],
     code: str,
-    text: str,
+    text: str | events.EventText,
     dedupe: str = "",
 ) -> None:
     """An event of the refill, once per `dedupe` (default: once per refill and code)."""
@@ -76,7 +76,11 @@ def alarm(session: Session, refill: Refill, attempt: ChargeAttempt, text: str) -
         refill,
         level="error",
         code="payment_undecided",
-        text=f"{text} Compare attempt {attempt.key} with the gateway's own list.",
+        text=events.EventText(
+            "%(what)s Compare attempt %(attempt)s with the gateway's own list.",
+            what=text,
+            attempt=attempt.key,
+        ),
         dedupe=f"{attempt.key}:{text}",
     )
 
@@ -107,20 +111,24 @@ def _mail(
         if refill.saved_card_id
         else None
     )
-    written = letters.render(
-        letter,
-        company.locale or reseller.locale,
-        client_name=company.company_name or client.name,
-        sender_name=reseller.company_name or reseller.name,
-        amount=refill.amount,
-        credited=refill.credited,
-        currency=refill.currency,
-        is_partial=0 < refill.credited < refill.amount,
-        card=describe_card(card),
-        reason=refill.reason,
-        reference=str(refill.id),
-        next_try_at=next_try_at,
-        timezone=client.timezone,
+    written = templates.write(
+        session,
+        reseller_id=refill.reseller_id,
+        name=letter,
+        locale=company.locale or reseller.locale,
+        variables={
+            "client_name": company.company_name or client.name,
+            "sender_name": reseller.company_name or reseller.name,
+            "amount": refill.amount,
+            "credited": refill.credited,
+            "currency": refill.currency,
+            "is_partial": 0 < refill.credited < refill.amount,
+            "card": describe_card(card),
+            "reason": refill.reason,
+            "reference": str(refill.id),
+            "next_try_at": next_try_at,
+            "timezone": client.timezone,
+        },
     )
     try:
         queue_mail(

@@ -20,6 +20,7 @@ from mail import queue, servers
 from mail.models import MailServer
 from payments import gateway_accounts
 from payments.models import GatewayAccount
+from portal.audit_cli import audit
 from portal.demo.fill import describe, fill
 from portal.health import check_services
 from tenants import signin
@@ -39,6 +40,9 @@ def main(context: click.Context) -> None:
     platform_uow.configure(settings)
     queue.configure(settings)
     context.obj = settings
+
+
+main.add_command(audit)
 
 
 @main.command()

@@ -323,7 +323,10 @@ class File(TenantOwned, Base):
 
 
 class AuditRecord(TenantOwned, Base):
-    """Who did what to which object; `changes` maps each field to [before, after]."""
+    """Who did what to which object; `changes` maps each field to [before, after].
+
+    A row is written without its seal; `tenants.audit_chain` gives it one, once, soon after.
+    """
 
     __tablename__ = "audit_log"
     __table_args__ = (
@@ -331,6 +334,13 @@ class AuditRecord(TenantOwned, Base):
         Index("ix_audit_log_recent", "reseller_id", text("id desc")),
         Index("ix_audit_log_object", "reseller_id", "object_type", "object_id"),
         Index("ix_audit_log_client", "reseller_id", "client_id", text("id desc")),
+        UniqueConstraint("reseller_id", "seal_no"),
+        Index(
+            "ix_audit_log_unsealed",
+            "reseller_id",
+            "id",
+            postgresql_where=text("seal_no is null"),
+        ),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     client_id: Mapped[int | None] = mapped_column(BigInteger)
@@ -345,18 +355,31 @@ class AuditRecord(TenantOwned, Base):
     object_id: Mapped[str]
     object_label: Mapped[str] = mapped_column(server_default="")
     changes: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    seal_no: Mapped[int | None] = mapped_column(BigInteger)
+    seal_hash: Mapped[str | None]
 
 
 class Event(TenantOwned, Base):
-    """What the system noticed and staff should know; `dedupe_key` makes it say so once."""
+    """What the system noticed and staff should know; `dedupe_key` makes it say so once.
+
+    `text` is English; `message` with `params` says the same in any language (empty in old rows).
+    `noticed_at` is when it was decided who is mailed about it.
+    """
 
     __tablename__ = "events"
     __table_args__ = (
         ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
         ForeignKeyConstraint(["reseller_id", "client_id"], ["clients.reseller_id", "clients.id"]),
         CheckConstraint("level in ('info', 'warning', 'error')", "level"),
+        UniqueConstraint("reseller_id", "id"),
         UniqueConstraint("reseller_id", "dedupe_key"),
         Index("ix_events_recent", "reseller_id", text("id desc")),
+        Index(
+            "ix_events_unnoticed",
+            "reseller_id",
+            "id",
+            postgresql_where=text("noticed_at is null"),
+        ),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     client_id: Mapped[int | None] = mapped_column(BigInteger)
@@ -364,7 +387,10 @@ class Event(TenantOwned, Base):
     level: Mapped[str]
     service: Mapped[str]
     code: Mapped[str]
+    message: Mapped[str] = mapped_column(server_default="")
+    params: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     text: Mapped[str]
     object_type: Mapped[str] = mapped_column(server_default="")
     object_id: Mapped[str] = mapped_column(server_default="")
     dedupe_key: Mapped[str | None]
+    noticed_at: Mapped[datetime | None]

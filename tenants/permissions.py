@@ -6,12 +6,14 @@ from enum import StrEnum
 class Permission(StrEnum):
     """Rights per section of the back office."""
 
+    AUDIT_EXECUTE = "audit:execute"
     AUDIT_READ = "audit:read"
     CLIENTS_EXECUTE = "clients:execute"
     CLIENTS_FULL_DELETE = "clients:full_delete"
     CLIENTS_READ = "clients:read"
     CLIENTS_WRITE = "clients:write"
     EVENTS_READ = "events:read"
+    EVENTS_WRITE = "events:write"
     GATEWAYS_READ = "gateways:read"
     GATEWAYS_WRITE = "gateways:write"
     INVOICES_EXECUTE = "invoices:execute"
@@ -48,6 +50,7 @@ VIEWER_PERMISSIONS = frozenset(p for p in Permission if p.value.endswith(":read"
 
 # who runs the daily business sets up neither people nor the company
 MANAGER_PERMISSIONS = ALL_PERMISSIONS - {
+    Permission.AUDIT_EXECUTE,
     Permission.AUDIT_READ,
     Permission.CLIENTS_FULL_DELETE,
     Permission.RESELLERS_WRITE,

@@ -16,7 +16,7 @@ from core.config import Settings
 from core.db import Session
 from core.errors import InvalidInputError, TooManyAttemptsError
 from core.platform_uow import platform_unit_of_work
-from mail import letters
+from mail import templates
 from mail.queue import MailKind, queue_mail
 from portal.access import public_view
 from portal.htmx import render
@@ -101,13 +101,17 @@ def _send_links(door: Door, name: str) -> None:
 
 def _queue_link(db: Session, door: Door, account: Account, reseller_id: int) -> None:
     token = password_resets.create_reset(db, account)
-    letter = letters.render(
-        "password_reset",
-        account.locale,
-        name=account.name,
-        sender_name=resellers.get_reseller(db, reseller_id).name,
-        reset_url=reset_url(door, token),
-        minutes=int(password_resets.LIFETIME.total_seconds() // 60),
+    letter = templates.write(
+        db,
+        reseller_id=reseller_id,
+        name="password_reset",
+        locale=account.locale,
+        variables={
+            "name": account.name,
+            "sender_name": resellers.get_reseller(db, reseller_id).name,
+            "reset_url": reset_url(door, token),
+            "minutes": int(password_resets.LIFETIME.total_seconds() // 60),
+        },
     )
     try:
         queue_mail(

@@ -13,11 +13,14 @@ import billing.invoice_models
 import billing.models  # noqa: F401 (adds its tables to the metadata)
 import core.invariants
 import core.schedule  # noqa: F401 (adds its tables to the metadata)
-import mail.models  # noqa: F401 (adds its tables to the metadata)
+import mail.models
+import mail.notice_models
+import mail.template_models  # noqa: F401 (adds its tables to the metadata)
 import payments.models  # noqa: F401 (adds its tables to the metadata)
 import tenants.brand_models
 import tenants.models
 import tenants.platform_models
+import tenants.record_models
 import tenants.signin_models  # noqa: F401 (adds its tables to the metadata)
 from core.db import Base, ClientOwned, TenantOwned
 

@@ -65,7 +65,7 @@ def test_an_unknown_language_falls_back_to_english():
 
 
 def test_figures_follow_the_language():
-    filters = letters._environment("de").filters
+    filters = letters.get_environment("de").filters
     assert filters["money"](Decimal("1234.5"), "EUR") == "1.234,50 EUR"
     assert filters["money"](Decimal("1234.5"), "JPY") == "1.235 JPY"
     assert filters["day"](date(2026, 3, 1)) == "1. März 2026"

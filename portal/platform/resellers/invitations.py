@@ -9,7 +9,7 @@ from core.config import Settings
 from core.db import Session
 from core.errors import ConflictError, InvalidInputError, NotFoundError
 from core.platform_uow import platform_unit_of_work
-from mail import letters
+from mail import templates
 from mail.queue import MailKind, queue_mail
 from portal.access import platform_view
 from portal.platform.actor import platform_actor
@@ -56,16 +56,20 @@ def queue_invitation(session: Session, reseller: Reseller, user_id: int) -> None
     if not account.is_open:
         raise ConflictError("This person cannot sign in now, so it is not invited.")
     token = password_resets.create_invitation(session, account)
-    letter = letters.render(
-        "invitation",
-        account.locale,
-        name=account.name,
-        sender_name=reseller.name,
-        login=account.label,
-        # at our configured address: the request's Host header is the sender's to choose
-        reset_url=settings.base_url + url_for("signin.reset", token=token),
-        sign_in_url=settings.base_url + url_for("signin.sign_in"),
-        days=password_resets.INVITATION_LIFETIME.days,
+    letter = templates.write(
+        session,
+        reseller_id=reseller.id,
+        name="invitation",
+        locale=account.locale,
+        variables={
+            "name": account.name,
+            "sender_name": reseller.name,
+            "login": account.label,
+            # at our configured address: the request's Host header is the sender's to choose
+            "reset_url": settings.base_url + url_for("signin.reset", token=token),
+            "sign_in_url": settings.base_url + url_for("signin.sign_in"),
+            "days": password_resets.INVITATION_LIFETIME.days,
+        },
     )
     try:
         queue_mail(

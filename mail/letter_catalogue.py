@@ -1,0 +1,164 @@
+"""What each letter is for and which variables it has: for those who write its text.
+
+Plain English here, as errors of the domain are; the screen translates it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import cache
+
+from jinja2 import meta
+
+from core.errors import NotFoundError
+from mail.letters import FOLDER, get_environment, list_names
+
+
+class Words(str):
+    """A text that the screen translates; the name marks it for those who collect texts."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """`example` has the type of what is sent; a list holds plain dicts."""
+
+    name: str
+    meaning: str
+    example: object
+
+
+@dataclass(frozen=True, slots=True)
+class LetterKind:
+    """One letter: the `name` of its files, what it is called, and when it is sent."""
+
+    name: str
+    label: str
+    when: str
+    variables: Sequence[Variable]
+
+    def examples(self) -> dict[str, object]:
+        """Values for a trial."""
+        return {one.name: one.example for one in self.variables}
+
+
+_EXAMPLES: Mapping[str, tuple[str, object]] = {
+    "account_details": (
+        Words("Your bank account, as it stands on invoices; may be empty."),
+        "Example Bank\nIBAN DE02 1203 0000 0000 2020 51",
+    ),
+    "amount": (Words("The amount that was asked for."), Decimal("50.00")),
+    "available": (Words("The client's Available balance."), Decimal("4.20")),
+    "card": (Words("Kind and last digits of the card; may be empty."), "Visa …4242"),
+    "client_name": (Words("The client's company, else its name."), "Orbit Calls Ltd"),
+    "credited": (Words("The amount that was credited."), Decimal("50.00")),
+    "currency": (Words("The currency of the amounts, as three letters."), "EUR"),
+    "days": (Words("For how many days the link works."), 3),
+    "due_on": (Words("The day by which the invoice is to be paid."), date(2026, 11, 20)),
+    "events": (
+        Words("A list; each has level, service, text, client and at."),
+        [
+            {
+                "level": "warning",
+                "service": "payments",
+                "text": "Auto payment was declined: insufficient funds",
+                "client": "Orbit Calls",
+                "at": datetime(2026, 11, 6, 9, 0, tzinfo=UTC),
+            }
+        ],
+    ),
+    "first_on": (Words("The first day of the invoice's period."), date(2026, 10, 1)),
+    "invoice_on": (Words("The date of the invoice."), date(2026, 11, 6)),
+    "is_daily": (Words("True for the daily summary, false for what is told at once."), True),
+    "is_partial": (Words("True when the card covered only a part."), False),
+    "last_on": (Words("The last day of the invoice's period."), date(2026, 10, 31)),
+    "login": (Words("The name with which the person signs in."), "orbit"),
+    "minutes": (Words("For how many minutes the link works."), 30),
+    "more": (Words("How many events are not listed; 0 when all are."), 0),
+    "name": (Words("The name of the person."), "Zoë Müller"),
+    "next_try_at": (
+        Words("When the card is charged again."),
+        datetime(2026, 11, 7, 9, 0, tzinfo=UTC),
+    ),
+    "number": (Words("The number of the invoice."), "2026-00042"),
+    "open_amount": (Words("What is still to be paid; 0 when it is paid."), Decimal("107.25")),
+    "panel_url": (Words("The address of the client panel; may be empty."), "https://portal.example/clients/"),
+    "reason": (Words("Why the card was declined."), "Insufficient funds"),
+    "reference": (Words("The number under which you find the payment."), "0197a3c2-5f4e"),
+    "reset_url": (Words("The address at which the password is set. Keep it in the text."), "https://portal.example/login/reset/example"),
+    "sender_name": (Words("Your company."), "Example Telecom"),
+    "sign_in_url": (Words("The address of the sign-in."), "https://portal.example/login"),
+    "threshold": (Words("The balance below which this is sent."), Decimal("10.00")),
+    "timezone": (Words("The client's time zone, for times."), "Europe/Berlin"),
+    "total": (Words("The total of the invoice, with taxes."), Decimal("107.25")),
+}  # fmt: skip
+_PAYMENT = (
+    "client_name", "sender_name", "amount", "credited", "currency", "card", "reason", "reference",
+    "is_partial", "timezone",
+)  # fmt: skip
+# name: what it is called, when it is sent, its variables (None: those that its own text uses)
+_LETTERS: Mapping[str, tuple[str, str, Sequence[str] | None]] = {
+    "auto_payment_declined": (
+        Words("Auto payment declined"),
+        Words("The card was declined and will be tried again."),
+        (*_PAYMENT, "next_try_at"),
+    ),
+    "auto_payment_succeeded": (
+        Words("Auto payment received"),
+        Words("The card was charged automatically."),
+        _PAYMENT,
+    ),
+    "auto_payment_suspended": (
+        Words("Auto payment suspended"),
+        Words("The card was declined for the last time."),
+        _PAYMENT,
+    ),
+    "event_notices": (
+        Words("Events"),
+        Words("Somebody of your staff asked to be told of events."),
+        None,
+    ),
+    "invitation": (Words("Invitation"), Words("A new user of the back office."), None),
+    "invoice": (
+        Words("Invoice"),
+        Words("An invoice was issued; its PDF goes along."),
+        (
+            "client_name", "sender_name", "number", "currency", "total", "open_amount",
+            "invoice_on", "due_on", "first_on", "last_on", "account_details", "panel_url",
+        ),
+    ),
+    "panel_access": (Words("Panel access"), Words("A client got a login of its own."), None),
+    "password_reset": (Words("Password reset"), Words("Somebody forgot the password."), None),
+    "payment_receipt": (Words("Payment receipt"), Words("A payment by card came in."), _PAYMENT),
+}  # fmt: skip
+
+
+@cache
+def get_letter(name: str) -> LetterKind:
+    """Raises NotFoundError for a name that no letter has."""
+    if name not in list_names():
+        raise NotFoundError("There is no such letter.")
+    label, when, names = _LETTERS.get(name, (name.replace("_", " ").capitalize(), "", None))
+    listed = _used_by_default(name) if names is None else names
+    return LetterKind(name, label, when, [_variable(one) for one in listed])
+
+
+def list_letters() -> list[LetterKind]:
+    """All letters, by name."""
+    return [get_letter(name) for name in list_names()]
+
+
+def _variable(name: str) -> Variable:
+    meaning, example = _EXAMPLES.get(name, ("", name))
+    return Variable(name, meaning, example)
+
+
+def _used_by_default(name: str) -> list[str]:
+    environment = get_environment("en")
+    found = {"sender_name"}
+    for part in ("subject", "txt", "html"):
+        tree = environment.parse((FOLDER / f"{name}.{part}").read_text())
+        found |= meta.find_undeclared_variables(tree)
+    return sorted(found - set(environment.globals))

@@ -1,0 +1,32 @@
+"""A reseller's own texts of mails, every version of them."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Identity, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db import Base, TenantOwned
+
+
+class MailTemplateVersion(TenantOwned, Base):
+    """What a letter said in one language since `created_at`; the newest version is in force.
+
+    `is_default`: from here on the program's own text, and the three texts are empty.
+    """
+
+    __tablename__ = "mail_template_versions"
+    __table_args__ = (
+        ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
+        UniqueConstraint("reseller_id", "name", "locale", "version"),
+        CheckConstraint("version > 0", "version"),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    name: Mapped[str]
+    locale: Mapped[str]
+    version: Mapped[int]
+    is_default: Mapped[bool]
+    subject: Mapped[str]
+    body_text: Mapped[str]
+    body_html: Mapped[str]
+    author: Mapped[str]
+    created_at: Mapped[datetime]
