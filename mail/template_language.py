@@ -43,12 +43,7 @@ _COMPARISONS = frozenset({"eq", "ne", "gt", "gteq", "lt", "lteq"})
 
 
 class TemplateProblem(InvalidInputError):
-    """Why a text cannot be taken; `pattern` with `params` says it in any language."""
-
-    def __init__(self, pattern: str, /, field: str, **params: object) -> None:
-        super().__init__(pattern % params, field)
-        self.pattern = pattern
-        self.params = params
+    """Why a text cannot be taken; its `field` is the part that it stands in."""
 
 
 class _Environment(ImmutableSandboxedEnvironment):

@@ -13,6 +13,8 @@ down_revision = "0012"
 _NEW_PERMISSIONS = (
     ("audit:execute", "{audit:read,clients:full_delete}"),
     ("events:write", "{events:read,mail:execute}"),
+    ("templates:read", "{mail:read,terms:read}"),
+    ("templates:write", "{mail:execute,terms:write}"),
 )
 
 
@@ -40,11 +42,9 @@ def upgrade() -> None:
         panel_client=None,
     )
     for permission, having in _NEW_PERMISSIONS:
-        _pass_wall(
-            "roles",
-            f"update roles set permissions = array_append(permissions, '{permission}')"
-            f" where permissions @> '{having}' and not permissions @> '{{{permission}}}'",  # noqa: S608 (our own words)
-        )
+        condition = f"permissions @> '{having}' and not permissions @> '{{{permission}}}'"
+        added = f"array_append(permissions, '{permission}')"
+        _pass_wall("roles", f"update roles set permissions = {added} where {condition}")  # noqa: S608 (our own words)
 
 
 def _pass_wall(table: str, statement: str) -> None:

@@ -8,11 +8,10 @@ from sqlalchemy.orm import load_only
 
 from core.db import Session
 from portal.keyset import Key, Order, Page, Place, read_page, walk
+from tenants.events import SERVICES
 from tenants.models import Client, Event, Reseller
 
 LEVELS = ("info", "warning", "error")
-SERVICES = ("invoicing", "ledger", "mail", "payments")
-"""Every `service` that the code writes events of; a test holds it against the source."""
 
 
 @dataclass(frozen=True, slots=True)
