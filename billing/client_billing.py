@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from billing import ledger, schedule
 from billing.invoice_models import Invoice
@@ -115,17 +116,32 @@ def _as_billing(balance: ClientBalance, row: ClientBilling | None) -> Billing:
 
 
 def _save_balance(session: Session, client: Client, balance: ClientBalance, wish: Billing) -> None:
-    if client.currency != balance.currency and ledger.has_entries(session, client.id):
-        raise InvalidInputError(
-            "Money has moved for this client: its currency can no longer change.", "currency"
-        )
+    if client.currency != balance.currency:
+        _change_currency(session, client)
     session.execute(
         update(ClientBalance)
         .where(ClientBalance.client_id == client.id)
-        .values(currency=client.currency, postpaid=wish.postpaid, credit=wish.credit)
+        .values(postpaid=wish.postpaid, credit=wish.credit)
         .execution_options(synchronize_session=False)
     )
     session.refresh(balance)
+
+
+def _change_currency(session: Session, client: Client) -> None:
+    """The database knows whatever holds the currency, money on its way through a gateway too."""
+    try:
+        with session.begin_nested():
+            session.execute(
+                update(ClientBalance)
+                .where(ClientBalance.client_id == client.id)
+                .values(currency=client.currency)
+                .execution_options(synchronize_session=False)
+            )
+    except IntegrityError as error:
+        raise InvalidInputError(
+            "Money has moved or is on its way for this client: its currency can no longer change.",
+            "currency",
+        ) from error
 
 
 def _checked(session: Session, client: Client, billing: Billing, before: Billing) -> Billing:

@@ -153,6 +153,7 @@ class InvoiceLine(ClientOwned, Base):
             ["reseller_id", "client_id", "invoice_id"],
             ["invoices.reseller_id", "invoices.client_id", "invoices.id"],
         ),
+        CheckConstraint("quantity > 0", "quantity"),
     )
     invoice_id: Mapped[UUID] = mapped_column(primary_key=True)
     line_no: Mapped[int] = mapped_column(Integer, primary_key=True)

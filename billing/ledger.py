@@ -199,11 +199,3 @@ def get_balance(session: Session, client_id: int) -> ClientBalance:
     if balance is None:
         raise NotFoundError("Client not found.")
     return balance
-
-
-def has_entries(session: Session, client_id: int) -> bool:
-    """Whether anything was ever posted for the client; its currency is fixed then."""
-    found = session.scalar(
-        select(LedgerEntry.id).where(LedgerEntry.client_id == client_id).limit(1)
-    )
-    return found is not None

@@ -47,6 +47,7 @@ class ClientBalance(ClientOwned, Base):
     __table_args__ = (
         ForeignKeyConstraint(["reseller_id", "client_id"], ["clients.reseller_id", "clients.id"]),
         UniqueConstraint("reseller_id", "client_id"),
+        UniqueConstraint("reseller_id", "client_id", "currency"),
         CheckConstraint("credit = round(credit, 6) and abs(credit) < 1000000000", "credit"),
         # sorted as people see it: an unlimited balance is above every other
         Index(
@@ -283,6 +284,15 @@ class Transaction(ClientOwned, Base):
         UniqueConstraint("reseller_id", "client_id", "id"),
         UniqueConstraint("reseller_id", "reverses_id"),
         ForeignKeyConstraint(["reseller_id", "client_id"], ["clients.reseller_id", "clients.id"]),
+        # holds the client's currency as it is, and so in refills
+        ForeignKeyConstraint(
+            ["reseller_id", "client_id", "currency"],
+            [
+                "client_balances.reseller_id",
+                "client_balances.client_id",
+                "client_balances.currency",
+            ],
+        ),
         ForeignKeyConstraint(
             ["reseller_id", "payment_account_id"],
             ["payment_accounts.reseller_id", "payment_accounts.id"],
@@ -303,6 +313,7 @@ class Transaction(ClientOwned, Base):
         CheckConstraint("status in ('pending', 'approved')", "status"),
         CheckConstraint("tax_mode in ('none', 'excluding', 'including')", "tax_mode"),
         CheckConstraint("total = net + tax", "total"),
+        CheckConstraint("quantity > 0", "quantity"),
         Index("ix_transactions_recent", "reseller_id", text("dated_at desc"), text("id desc")),
         Index(
             "ix_transactions_client",

@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import select, update
+from sqlalchemy import BigInteger, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from billing.invoice_models import NumberSeries
+from billing.invoice_models import Invoice, NumberSeries
 from core.db import Session
 from core.errors import InvalidInputError, InvariantError
 from tenants import audit
@@ -104,6 +104,8 @@ def save_template(
     """Change how the next numbers look; the running number goes on. Raises InvalidInputError."""
     template = check_template(template, suretax=suretax)
     before = read_series(session, reseller_id, direction)
+    if template != before.template:
+        _check_unused(session, reseller_id, template, direction, before.next_number)
     session.execute(
         insert(NumberSeries)
         .values(reseller_id=reseller_id, direction=direction, template=template, suretax=suretax)
@@ -151,6 +153,33 @@ def check_template(template: str, *, suretax: bool = False) -> str:
     if suretax:
         _check_suretax(template)
     return template
+
+
+def _check_unused(
+    session: Session, reseller_id: int, template: str, direction: str, next_number: int
+) -> None:
+    """Refuse a template that will give a number which an invoice has already."""
+    parts = re.split(r"%(.)", template)
+    widths = {"N": r"(\d{1,18})", "X": r"\d+", "Y": r"\d{4}", "m": r"\d\d", "d": r"\d\d", "%": "%"}
+    pattern = "".join(
+        widths[part] if place % 2 else re.escape(part) for place, part in enumerate(parts)
+    )
+    taken = session.scalar(
+        select(Invoice.number)
+        .where(
+            Invoice.reseller_id == reseller_id,
+            Invoice.direction == direction,
+            cast(func.substring(Invoice.number, f"^{pattern}$"), BigInteger) >= next_number,
+        )
+        .limit(1)
+    )
+    if taken is not None:
+        raise InvalidInputError(
+            "Some day this would give the number %(number)s again, which an invoice has. Put a"
+            " letter before it.",
+            "template",
+            number=taken,
+        )
 
 
 def _check_suretax(template: str) -> None:

@@ -13,7 +13,15 @@ _SECRET_NAMES = re.compile(
     r"ation",
     re.IGNORECASE,
 )
-_CARD_NUMBER = re.compile(r"(?<![\d.])(?:\d[ -]?){12,18}\d(?![\d.])")
+# Digits as people group them; a card number may stand in the middle, its expiry date behind it.
+_DIGITS = re.compile(r"(?<!\d)\d(?:[ .-]?\d){12,}(?!\d)")
+_GROUP = re.compile(r"\d+")
+# First digits and lengths of the known issuers (ISO/IEC 7812 ranges as the networks publish them).
+_ISSUED = re.compile(
+    r"4(?:\d{12}|\d{15}|\d{18})|5[1-5]\d{14}|2(?:2[2-9]|[3-6]\d|7[01])\d{13}|2720\d{12}|3[47]\d{13}"
+    r"|3(?:0[0-5]|[689]\d)\d{11}|6(?:011|4[4-9]\d|5\d\d)\d{12}|35(?:2[89]|[3-8]\d)\d{12}"
+    r"|62\d{14,17}|(?:50|5[6-9]|6[0-9])\d{10,17}"
+)
 MASK = "[hidden]"
 
 
@@ -30,14 +38,48 @@ def is_card_number(digits: str) -> bool:
 
 def contains_card_number(text: str) -> bool:
     """True when `text` holds something that looks like a payment card number."""
-    return any(is_card_number(re.sub(r"\D", "", m[0])) for m in _CARD_NUMBER.finditer(text))
+    return bool(_card_spans(text))
 
 
 def scrub(text: str) -> str:
     """`text` without card numbers."""
-    return _CARD_NUMBER.sub(
-        lambda m: MASK if is_card_number(re.sub(r"\D", "", m[0])) else m[0], text
-    )
+    for start, end in reversed(_card_spans(text)):
+        text = text[:start] + MASK + text[end:]
+    return text
+
+
+def _card_spans(text: str) -> list[tuple[int, int]]:
+    """Where card numbers stand, from left to right."""
+    spans: list[tuple[int, int]] = []
+    for run in _DIGITS.finditer(text):
+        groups = [(group.start(), group.end()) for group in _GROUP.finditer(text, *run.span())]
+        first = 0
+        while first < len(groups):
+            last = _card_end(text, groups, first)
+            if last is not None:
+                spans.append((groups[first][0], groups[last][1]))
+                first = last
+            first += 1
+    return spans
+
+
+def _card_end(text: str, groups: list[tuple[int, int]], first: int) -> int | None:
+    """The last group of the longest card number that begins with group `first`."""
+    found, digits = None, ""
+    for last in range(first, len(groups)):
+        digits += text[slice(*groups[last])]
+        if len(digits) > 19:
+            break
+        # all the digits there are may be any issuer's; a part of them, or figures with a point,
+        # would too often pass the check digit by chance
+        is_all = (
+            len(groups) == last + 1
+            and first == 0
+            and "." not in text[groups[0][0] : groups[last][1]]
+        )
+        if is_card_number(digits) and (is_all or _ISSUED.fullmatch(digits)):
+            found = last
+    return found
 
 
 def _hide_secrets(

@@ -128,6 +128,14 @@ class Refill(ClientOwned, Base):
         UniqueConstraint("reseller_id", "client_id", "id"),
         ForeignKeyConstraint(["reseller_id", "client_id"], ["clients.reseller_id", "clients.id"]),
         ForeignKeyConstraint(
+            ["reseller_id", "client_id", "currency"],
+            [
+                "client_balances.reseller_id",
+                "client_balances.client_id",
+                "client_balances.currency",
+            ],
+        ),
+        ForeignKeyConstraint(
             ["reseller_id", "gateway_account_id"],
             ["gateway_accounts.reseller_id", "gateway_accounts.id"],
         ),

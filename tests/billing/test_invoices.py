@@ -375,3 +375,18 @@ def test_a_new_template_goes_on_counting(acme: Books):
         numbers.save_template(session, reseller_id=acme.tenant.id, template="A%Y-%N")
     charge(acme, "1", "02-05")
     assert acme.invoice(FEBRUARY).number == "A2026-2"
+
+
+def test_a_template_that_would_give_a_number_again_is_refused(acme: Books):
+    with acme.work() as session:
+        numbers.save_template(session, reseller_id=acme.tenant.id, template="%d%N")
+    charge(acme, "1", "01-05")
+    taken = acme.invoice(JANUARY, invoice_on=date(2026, 2, 12)).number
+    assert taken == "121"
+    with acme.work() as session, pytest.raises(InvalidInputError) as refused:
+        numbers.save_template(session, reseller_id=acme.tenant.id, template="%N")
+    assert taken in refused.value.message
+    with acme.work() as session:
+        numbers.save_template(session, reseller_id=acme.tenant.id, template="A%N")
+    charge(acme, "1", "02-05")
+    assert acme.invoice(FEBRUARY).number == "A2"

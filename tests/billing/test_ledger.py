@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from billing import ledger, transactions
 from billing.explain import explain_balance
@@ -314,3 +315,15 @@ def test_balances_follow_the_model_whatever_happens(clean_database):
             database=None,
         ),
     )
+
+
+def test_the_database_refuses_an_entry_that_moves_money_from_one_book_to_the_other(acme: Books):
+    lines = [Line(Account.CLIENT_LIVE, D(5)), Line(Account.CLIENT_FIXED, D(-5))]
+    with pytest.raises(IntegrityError, match="do not sum to zero"), acme.work() as session:
+        ledger.post(session, posting(acme, lines=lines))
+
+
+@pytest.mark.parametrize("lines", [[], [Line(Account.CLIENT_LIVE, D(0))]])
+def test_the_database_refuses_an_entry_without_two_sides(acme: Books, lines: list[Line]):
+    with pytest.raises(IntegrityError, match="two lines"), acme.work() as session:
+        ledger.post(session, posting(acme, lines=lines))

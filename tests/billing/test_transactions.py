@@ -237,17 +237,28 @@ def test_a_credit_has_nine_digits_and_postpaid_leaves_it(acme: Books):
         assert get_billing(session, acme.client.id) == Billing(postpaid=True, credit=D("999999999"))
 
 
-def test_the_currency_is_fixed_once_money_moved(acme: Books):
-    def change_currency():
-        with acme.work() as session:
-            client = get_client(session, acme.client.id)
-            client.currency = "EUR"
-            save_billing(session, client, Billing())
+def change_currency(books: Books) -> None:
+    with books.work() as session:
+        client = get_client(session, books.client.id)
+        client.currency = "EUR"
+        save_billing(session, client, Billing())
 
+
+def test_the_currency_is_fixed_once_money_moved(acme: Books):
+    change_currency(acme.with_client())
     acme.pay("1.00")
     with pytest.raises(InvalidInputError) as refused:
-        change_currency()
+        change_currency(acme)
     assert refused.value.field == "currency"
+
+
+def test_the_currency_is_fixed_while_a_payment_waits_for_approval(acme: Books):
+    acme.pay("1.00", status="pending")
+    with pytest.raises(InvalidInputError) as refused:
+        change_currency(acme)
+    assert refused.value.field == "currency"
+    with acme.work() as session:
+        assert get_client(session, acme.client.id).currency == "USD"
 
 
 def test_a_card_number_is_kept_in_no_description(acme: Books):

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
+from billing.client_billing import Billing, save_billing
 from core.clock import now
 from core.errors import ConflictError, InvalidInputError, NotFoundError
 from core.ids import new_id
@@ -15,6 +16,7 @@ from core.uow import unit_of_work
 from payments import hosted_pages, refills
 from payments.errors import NoGatewayError, RefillConflictError
 from payments.models import Refill
+from tenants.clients import get_client
 from tenants.models import AuditRecord
 from tests.factories.cast import make_client
 from tests.payments.till import RETURN_URL, Till, later
@@ -265,3 +267,15 @@ def test_without_a_gateway_for_the_currency_there_is_no_page(till: Till):
             return_url=RETURN_URL,
             cancel_url=RETURN_URL,
         )
+
+
+def test_an_open_refill_holds_the_clients_currency(till: Till) -> None:
+    card = till.save_card()
+    till.request(card)
+    with till.work() as session:
+        client = get_client(session, till.client.id)
+        client.currency = "EUR"
+        with pytest.raises(InvalidInputError) as refused:
+            save_billing(session, client, Billing())
+        session.rollback()
+    assert refused.value.field == "currency"
