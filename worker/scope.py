@@ -5,7 +5,8 @@ will answer it.
 """
 
 import threading
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import structlog
@@ -61,3 +62,13 @@ class TenantScope(Middleware):
         self._open.stack = None
         if stack is not None:
             stack.close()
+
+
+@contextmanager
+def asked_by(reseller_ids: tuple[int, ...], actor: Actor) -> Iterator[None]:
+    """The scope of work that a person asked for: its resellers, and its name in the audit log.
+
+    Only for what a row of the message's own reseller says that somebody asked for.
+    """
+    with tenant_scope(Scope(reseller_ids, actor=actor)):
+        yield
