@@ -199,10 +199,17 @@
       } else {
         confirmed.delete(form);
         if (form.method === "post") setBusy(form, true);
+        if (form.hasAttribute("data-downloads")) setTimeout(afterDownload, 1500, form);
       }
     },
     true,
   );
+
+  /* a form that is answered with a file leaves the page as it is, and tells nobody that it is done */
+  function afterDownload(form) {
+    setBusy(form, false);
+    if (dialog.contains(form)) dialog.close();
+  }
 
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.target instanceof HTMLFormElement) setBusy(event.target, false);

@@ -1,4 +1,4 @@
-"""Tasks: work that somebody asked for and does not wait for, its items, and the bytes it handles."""
+"""Tasks: work that nobody waits for at the screen, its items, and the bytes it handles."""
 
 from datetime import datetime
 from typing import Any
@@ -30,8 +30,8 @@ class Task(TenantOwned, Base):
 
     `id` comes from the drawn form: a second click finds the first task. `reseller_ids` and the
     `asker_` columns are the scope and the actor that the work runs under. `expires_at` null: the
-    items and bytes are gone, the row tells what was done. In a final state
-    made + changed + unchanged + left_out + failed = total, except for exports, which change nothing.
+    items and bytes are gone, the row tells what was done. In a final state made + changed +
+    unchanged + left_out + failed = total, except for exports, which change nothing.
     """
 
     __tablename__ = "tasks"

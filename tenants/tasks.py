@@ -168,9 +168,7 @@ def take_items(session: Session, task_id: UUID, *, limit: int, after: int = 0) -
     return list(
         session.scalars(
             select(TaskItem)
-            .where(
-                TaskItem.task_id == task_id, TaskItem.state == "waiting", TaskItem.n > after
-            )
+            .where(TaskItem.task_id == task_id, TaskItem.state == "waiting", TaskItem.n > after)
             .order_by(TaskItem.n)
             .limit(limit)
             .with_for_update()
@@ -357,20 +355,19 @@ def asker_of(task: Task) -> Actor:
     )
 
 
-def put_bytes(session: Session, task: Task, part: str, content: bytes, *, begin: int = 0) -> int:
-    """Keep bytes in pieces; answers how many pieces there are now."""
-    pieces = range(0, max(len(content), 1), CHUNK_BYTES)
-    for number, start in enumerate(pieces, begin + 1):
-        session.execute(
-            insert(TaskChunk).values(
-                task_id=task.id,
-                reseller_id=task.reseller_id,
-                part=part,
-                n=number,
-                content=content[start : start + CHUNK_BYTES],
-            )
+def put_chunk(session: Session, task: Task, part: str, n: int, content: bytes) -> None:
+    """Keep one piece of bytes, at most CHUNK_BYTES or what one step of the work gives."""
+    session.execute(
+        insert(TaskChunk).values(
+            task_id=task.id, reseller_id=task.reseller_id, part=part, n=n, content=content
         )
-    return begin + len(pieces)
+    )
+
+
+def put_bytes(session: Session, task: Task, part: str, content: bytes) -> None:
+    """Keep bytes in pieces."""
+    for n, start in enumerate(range(0, max(len(content), 1), CHUNK_BYTES), 1):
+        put_chunk(session, task, part, n, content[start : start + CHUNK_BYTES])
 
 
 def list_chunks(session: Session, task_id: UUID, part: str) -> list[int]:
@@ -409,9 +406,7 @@ def get_bytes(session: Session, task_id: UUID, part: str) -> bytes:
 
 
 def delete_chunks(session: Session, task_id: UUID, part: str) -> None:
-    session.execute(
-        delete(TaskChunk).where(TaskChunk.task_id == task_id, TaskChunk.part == part)
-    )
+    session.execute(delete(TaskChunk).where(TaskChunk.task_id == task_id, TaskChunk.part == part))
 
 
 def delete_items(session: Session, task_id: UUID) -> None:
@@ -466,8 +461,9 @@ def clear_expired(session: Session, *, limit: int) -> int:
             .values(
                 expires_at=None,
                 result_size=None,
-                state=func.replace(func.replace(Task.state, "draft", "cancelled"),
-                                   "checked", "cancelled"),
+                state=func.replace(
+                    func.replace(Task.state, "draft", "cancelled"), "checked", "cancelled"
+                ),
                 finished_at=func.coalesce(Task.finished_at, at),
             )
             .execution_options(synchronize_session=False)

@@ -97,6 +97,37 @@ WORDS: dict[str, dict[str, Word]] = {
         "invoiced": (_l("Invoiced"), "off"),
         "received": (_l("Received"), "off"),
     },
+    "task_kind": {
+        "export_clients": (_l("Export of clients"), "off"),
+        "import_clients": (_l("Import of clients"), "off"),
+        "mass_edit_clients": (_l("Mass edit of clients"), "off"),
+    },
+    "task": {
+        "draft": (_l("to be matched"), "warn"),
+        "waiting": (_l("waiting"), "info"),
+        "running": (_l("running"), "info"),
+        "checked": (_l("to be confirmed"), "warn"),
+        "done": (_l("done"), "ok"),
+        "failed": (_l("failed"), "bad"),
+        "cancelled": (_l("cancelled"), "off"),
+    },
+    "task_step": {
+        "read": (_l("The file is being read."), "info"),
+        "check": (_l("The rows are being checked."), "info"),
+        "write": (_l("The clients are being written."), "info"),
+    },
+    "task_item": {
+        "waiting": (_l("waiting"), "info"),
+        "made": (_l("made"), "ok"),
+        "changed": (_l("changed"), "ok"),
+        "unchanged": (_l("already so"), "off"),
+        "left_out": (_l("left out"), "warn"),
+        "failed": (_l("failed"), "bad"),
+    },
+    "task_reason": {
+        "cancelled": (_l("The task was cancelled before."), "off"),
+        "failed": (_l("The task came to no end."), "off"),
+    },
     "tax_mode": {
         "none": (_l("No taxes"), "off"),
         "excluding": (_l("Excluding taxes"), "off"),

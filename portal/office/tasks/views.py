@@ -1,0 +1,112 @@
+"""The Tasks screen: what runs, how far it is, what came of it."""
+
+from datetime import timedelta
+from io import BytesIO
+from uuid import UUID
+
+from flask import flash, redirect, send_file, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from core.clock import now
+from core.db import Session
+from core.errors import NotAllowedError, NotFoundError
+from core.uow import unit_of_work
+from portal.access import NOT_IN_ROLE, current_viewer, office_view
+from portal.htmx import render
+from portal.keyset import read_place
+from portal.listing import render_list
+from portal.office.tasks import queries
+from portal.office.tasks.blueprint import bp
+from tenants import tasks
+from tenants.permissions import Permission
+from tenants.task_models import Task
+
+RESULT_NEEDS = {
+    "export_clients": Permission.CLIENTS_EXECUTE,
+    "import_clients": Permission.CLIENTS_READ,
+    "mass_edit_clients": Permission.CLIENTS_READ,
+}
+"""An export's result is the export: it needs the same right."""
+
+
+@bp.get("/")
+@office_view(Permission.CLIENTS_READ)
+def index() -> ResponseReturnValue:
+    with unit_of_work() as session:
+        page = queries.read_tasks(session, read_place())
+    return render_list("office/tasks/index.html", "office/tasks/_table.html", page=page)
+
+
+@bp.get("/<uuid:task_id>")
+@office_view(Permission.CLIENTS_READ)
+def show(task_id: UUID) -> ResponseReturnValue:
+    """One task; its box asks again while the work goes on."""
+    with unit_of_work() as session:
+        task = tasks.get_task(session, task_id)
+        undone = _undone(session, task)
+    return render(
+        "office/tasks/show.html",
+        "office/tasks/_task.html",
+        task=task,
+        undone=undone,
+        percent=_percent(task),
+        delay_s=_delay_s(task),
+        continue_url=_continue_url(task),
+        has_result=task.result_size is not None,
+        may_take=current_viewer().may(RESULT_NEEDS[task.kind]),
+        may_cancel=current_viewer().may(Permission.CLIENTS_EXECUTE),
+    )
+
+
+@bp.post("/<uuid:task_id>/cancel")
+@office_view(Permission.CLIENTS_EXECUTE)
+def cancel(task_id: UUID) -> ResponseReturnValue:
+    """Stop it; what is done stays done."""
+    with unit_of_work() as session:
+        task = tasks.ask_to_cancel(session, task_id)
+    if task.state == "cancelled":
+        flash(_("The task is cancelled."), "success")
+    else:
+        flash(_("The task stops after the step it is at."), "success")
+    return redirect(url_for("office_tasks.show", task_id=task_id), 303)
+
+
+@bp.get("/<uuid:task_id>/result")
+@office_view(Permission.CLIENTS_READ)
+def result(task_id: UUID) -> ResponseReturnValue:
+    """The file that came of it, as long as it is kept."""
+    with unit_of_work() as session:
+        task = tasks.get_task(session, task_id)
+        if not current_viewer().may(RESULT_NEEDS[task.kind]):
+            raise NotAllowedError(NOT_IN_ROLE)
+        if task.result_size is None:
+            raise NotFoundError("There is no result.")
+        content = tasks.get_bytes(session, task_id, "result")
+    return send_file(
+        BytesIO(content),
+        mimetype=task.result_type,
+        download_name=task.result_name,
+        as_attachment=True,
+        etag=False,
+    )
+
+
+def _undone(session: Session, task: Task) -> list[queries.ItemRow]:
+    is_quiet = task.kind == "export_clients" or task.state in ("waiting", "running", "draft")
+    return [] if is_quiet else queries.read_undone(session, task)
+
+
+def _delay_s(task: Task) -> int:
+    """How long the page waits before it asks again: longer for what takes longer."""
+    age = now() - (task.started_at or task.created_at)
+    return 1 if age < timedelta(seconds=30) else 3
+
+
+def _continue_url(task: Task) -> str:
+    """Where a task that waits for its person goes on."""
+    return ""
+
+
+def _percent(task: Task) -> int | None:
+    return None if not task.total else task.done * 100 // task.total
