@@ -220,6 +220,33 @@
     document.querySelectorAll("form[data-busy]").forEach((form) => setBusy(form, false));
   });
 
+  /* --- Rows picked in a list --- */
+
+  const picks = () => [...document.querySelectorAll("input[name=pick]")];
+
+  function countPicks() {
+    const boxes = picks();
+    const picked = boxes.filter((box) => box.checked).length;
+    for (const place of document.querySelectorAll("[data-picked]")) place.textContent = picked;
+    for (const whole of document.querySelectorAll("[data-pick-page]")) {
+      whole.checked = picked > 0 && picked === boxes.length;
+      whole.indeterminate = picked > 0 && picked < boxes.length;
+    }
+  }
+
+  function pickAll(isPicked) {
+    for (const box of picks()) box.checked = isPicked;
+    countPicks();
+  }
+
+  document.addEventListener("change", ({ target }) => {
+    if (target.matches("[data-pick-page]")) pickAll(target.checked);
+    else if (target.name === "pick") countPicks();
+  });
+  document.addEventListener("htmx:load", countPicks);
+  // after Back the browser has put the ticks in again without an event
+  window.addEventListener("pageshow", countPicks);
+
   /* --- Fields that depend on a checkbox --- */
 
   function dependents(root) {
@@ -335,6 +362,7 @@
       event.preventDefault();
       dialog.close();
     },
+    "[data-pick-none]": () => pickAll(false),
     "[data-toast-close]": (element) => closeToast(element.closest("[data-toast]")),
     "[data-theme-toggle]": () => {
       const root = document.documentElement;

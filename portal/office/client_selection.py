@@ -70,9 +70,14 @@ def count_selected(session: Session, selection: Selection, *, limit: int) -> int
     return session.scalar(select(func.count()).select_from(limited)) or 0
 
 
+def may_ask(kind: str) -> bool:
+    """Whether the viewer's role allows to ask for such a task."""
+    return all(current_viewer().may(one) for one in NEEDS[kind])
+
+
 def check_may(kind: str) -> None:
-    """Raises NotAllowedError when the viewer's role does not allow to ask for such a task."""
-    if not all(current_viewer().may(one) for one in NEEDS[kind]):
+    """Raises NotAllowedError when it does not."""
+    if not may_ask(kind):
         raise NotAllowedError(NOT_IN_ROLE)
 
 

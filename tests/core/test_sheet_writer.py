@@ -58,13 +58,15 @@ def test_an_xlsx_cell_is_text_even_when_it_looks_like_a_formula(text: str):
 
 
 def test_numbers_and_days_of_an_xlsx_are_typed():
-    rows = [[Decimal("-1234.500000"), date(2026, 2, 28)], [7, datetime(2026, 2, 28, 13, 5, 9)]]
+    # a spreadsheet knows no zones
+    noon = datetime.fromisoformat("2026-02-28T13:05:09")
+    rows = [[Decimal("-1234.500000"), date(2026, 2, 28)], [7, noon]]
     sheet = load_workbook(io.BytesIO(xlsx(rows))).active
     assert sheet is not None
     assert sheet["A2"].value == -1234.5
-    assert sheet["B2"].value == datetime(2026, 2, 28)
+    assert sheet["B2"].value == datetime.fromisoformat("2026-02-28T00:00:00")
     assert sheet["A3"].value == 7
-    assert sheet["B3"].value == datetime(2026, 2, 28, 13, 5, 9)
+    assert sheet["B3"].value == noon
 
 
 def test_odd_letters_survive_and_unprintable_ones_break_no_file():

@@ -19,6 +19,7 @@ PARAMETERS = {
     "profile_id": "tax_profile",
     "refill_id": "refill",
     "reseller_id": "reseller",
+    "task_id": "task",
     "terms_id": "terms",
     "transaction_id": "transaction",
     "user_id": "user",
@@ -43,6 +44,7 @@ OTHER_STATES = {
     "mail": ("failed_mail",),
     "card": ("other_card",),
     "refill": ("open_refill", "hosted_refill"),
+    "task": ("open_task",),
     "tax_profile": ("spare_tax_profile",),
     "terms": ("spare_terms",),
     "transaction": ("pending_transaction", "unbilled_transaction"),
@@ -66,6 +68,7 @@ FIELDS = {
     "general-reseller_id": "reseller",
     "method": "card",
     "payment_account_id": "payment_account",
+    "pick": "client",
     "reseller": "reseller",
     "reseller_id": "reseller",
     "saved_card_id": "card",
@@ -73,8 +76,9 @@ FIELDS = {
 }
 # Names in queries and forms that name no row of a tenant.
 PLAIN_FIELDS = {
-    "after", "amount", "asked", "before", "enabled", "general-name", "key", "look", "next", "owed",
-    "period", "portal", "q", "run", "service", "status", "tag", "version",
+    "after", "all", "amount", "asked", "before", "column", "columns", "enabled", "filters",
+    "format", "general-name", "key", "look", "next", "owed", "period", "portal", "q", "run",
+    "service", "status", "tag", "version",
 }  # fmt: skip
 # Ids that our own form brings along for the row that it makes: another's id is no row yet.
 MADE_BY_FORM = {
@@ -82,6 +86,7 @@ MADE_BY_FORM = {
     "refill_id": "refill",
     "request_id": "client",
     "reversal_id": "transaction",
+    "task_id": "task",
     "transaction_id": "transaction",
 }
 

@@ -39,7 +39,7 @@ from payments.models import (
     Refill,
     SavedCard,
 )
-from tenants import client_blocks, events, resellers
+from tenants import client_blocks, events, resellers, tasks
 from tenants.client_blocks import Company
 from tenants.clients import get_client
 from tenants.models import AuditRecord, ClientTag, Event, File, User
@@ -125,13 +125,13 @@ def make_world(settings: Settings, database: Database) -> World:
 
 # Columns whose words are the program's own, or which open doors; every other text gets a token.
 NO_TOKENS = {
-    "account", "action", "actor_kind", "area", "author", "billing_email", "brand_color", "code",
-    "currency", "direction", "email", "ended_reason", "from_address", "gateway", "ip", "key",
-    "kind", "last_four", "lease_owner", "level", "locale", "login", "mail_from", "main_email",
-    "media_type", "method", "name_key", "noc_email", "object_id", "object_type",
-    "original_currency", "password_hash", "portal_host", "rates_email", "service", "source",
-    "state", "status", "tax_mode", "template", "timezone", "to_address", "type", "user_agent",
-    "webhook_token",
+    "account", "action", "actor_kind", "area", "asker_kind", "author", "billing_email",
+    "brand_color", "code", "currency", "direction", "email", "ended_reason", "from_address",
+    "gateway", "ip", "key", "kind", "last_four", "lease_owner", "level", "locale", "login",
+    "mail_from", "main_email", "media_type", "method", "name_key", "noc_email", "object_id",
+    "object_type", "original_currency", "part", "password_hash", "portal_host", "rates_email",
+    "result_type", "service", "source", "state", "status", "step", "tax_mode", "template",
+    "timezone", "to_address", "type", "user_agent", "webhook_token",
 }  # fmt: skip
 
 
@@ -253,7 +253,30 @@ def _furnish_tenant(
         "webhook_token": gateway.webhook_token,
         "user": str(user.id),
         "role": str(user.role_id),
+        **_make_tasks(session, token),
     }
+
+
+def _make_tasks(session: Session, token: str) -> dict[str, str]:
+    """An export that is done, and one that nobody has begun."""
+    done, waiting = (
+        tasks.create_task(
+            session,
+            task_id=new_id(),
+            kind="export_clients",
+            title=f"{name} {token}",
+            params={"asked": {"q": token}},
+            # its job is not sent: there is no worker
+            state="draft",
+        )
+        for name in ("clients.csv", "later.csv")
+    )
+    tasks.put_bytes(session, done, "result", f"Name\r\n{token}\r\n".encode())
+    done.state, done.result_name, done.result_type = "done", "clients.csv", "text/csv"
+    done.result_size, done.finished_at = 40, now()
+    waiting.state = "waiting"
+    session.flush()
+    return {"task": str(done.id), "open_task": str(waiting.id)}
 
 
 def _make_owner(

@@ -23,6 +23,7 @@ from portal.htmx import hx, render, toast, wants_partial
 from portal.keyset import read_place
 from portal.listing import render_list
 from portal.office.client_search import parse_filters
+from portal.office.client_selection import may_ask
 from portal.office.clients import queries, saving
 from portal.office.clients.blueprint import bp
 from portal.office.clients.choices import read_choices
@@ -56,6 +57,8 @@ def index() -> ResponseReturnValue:
         filters=filters,
         family=[(one.id, one.name) for one in family],
         may_write=current_viewer().may(Permission.CLIENTS_WRITE),
+        may_export=may_ask("export_clients"),
+        may_mass_edit=may_ask("mass_edit_clients"),
     )
 
 

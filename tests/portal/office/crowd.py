@@ -14,7 +14,8 @@ def make_crowd(tenant: Tenant, count: int, *, name: str = "Client") -> list[int]
             session.scalars(
                 text(
                     "insert into clients (request_id, reseller_id, name, name_key, currency,"
-                    " timezone) select gen_random_uuid(), :r, :name || ' ' || lpad(i::text, 5, '0'),"
+                    " timezone)"
+                    " select gen_random_uuid(), :r, :name || ' ' || lpad(i::text, 5, '0'),"
                     " lower(:name) || ' ' || lpad(i::text, 5, '0'), 'USD', 'UTC'"
                     " from generate_series(1, :n) i returning id"
                 ),
