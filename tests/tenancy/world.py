@@ -126,12 +126,12 @@ def make_world(settings: Settings, database: Database) -> World:
 # Columns whose words are the program's own, or which open doors; every other text gets a token.
 NO_TOKENS = {
     "account", "action", "actor_kind", "area", "asker_kind", "author", "billing_email",
-    "brand_color", "code", "currency", "direction", "email", "ended_reason", "from_address",
-    "gateway", "ip", "key", "kind", "last_four", "lease_owner", "level", "locale", "login",
-    "mail_from", "main_email", "media_type", "method", "name_key", "noc_email", "object_id",
-    "object_type", "original_currency", "part", "password_hash", "portal_host", "rates_email",
-    "result_type", "service", "source", "state", "status", "step", "tax_mode", "template",
-    "timezone", "to_address", "type", "user_agent", "webhook_token",
+    "brand_color", "code", "color", "currency", "direction", "email", "ended_reason",
+    "from_address", "gateway", "ip", "key", "kind", "last_four", "lease_owner", "level", "locale",
+    "login", "mail_from", "main_email", "media_type", "method", "name_key", "noc_email",
+    "object_id", "object_type", "original_currency", "part", "password_hash", "portal_host",
+    "rates_email", "result_type", "service", "source", "state", "status", "step", "tax_mode",
+    "template", "timezone", "to_address", "type", "user_agent", "webhook_token",
 }  # fmt: skip
 
 
