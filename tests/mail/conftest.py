@@ -25,7 +25,7 @@ _numbers = itertools.count(1)
 class Tenant:
     """A reseller and its mail."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, smtp_port: int) -> None:
         number = next(_numbers)
         with platform_unit_of_work() as session:
             reseller = resellers.create_reseller(
@@ -41,7 +41,7 @@ class Tenant:
             self.id = reseller.id
             # its own server, so that mail comes from its own address
             session.add(
-                MailServer(reseller_id=self.id, host="127.0.0.1", port=2525, security="none")
+                MailServer(reseller_id=self.id, host="127.0.0.1", port=smtp_port, security="none")
             )
         self.address = f"client{number}@{name.lower()}.example"
 
@@ -74,13 +74,13 @@ class Tenant:
 
 
 @pytest.fixture
-def acme(settings) -> Tenant:
-    return Tenant("Acme")
+def acme(settings, mailbox_server) -> Tenant:
+    return Tenant("Acme", mailbox_server.smtp_port)
 
 
 @pytest.fixture
-def globex(settings) -> Tenant:
-    return Tenant("Globex")
+def globex(settings, mailbox_server) -> Tenant:
+    return Tenant("Globex", mailbox_server.smtp_port)
 
 
 @pytest.fixture(scope="session")
