@@ -8,7 +8,6 @@ from sqlalchemy.orm import load_only
 
 from core.db import Session
 from portal.keyset import Key, Order, Page, Place, read_page, walk
-from tenants.events import SERVICES
 from tenants.models import Client, Event, Reseller
 
 LEVELS = ("info", "warning", "error")

@@ -11,7 +11,8 @@ from portal.access import platform_view
 from portal.keyset import read_place
 from portal.listing import chosen, render_list
 from portal.platform.events import queries
-from portal.platform.events.queries import LEVELS, SERVICES, Filters
+from portal.platform.events.queries import LEVELS, Filters
+from tenants.events import SERVICES
 from tenants.permissions import PlatformPermission
 
 bp = Blueprint("platform_events", __name__, url_prefix="/platform/events")
