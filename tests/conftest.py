@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import structlog
+from argon2 import PasswordHasher
 
 from sandbox.embedded import Postgres, Redis, start_postgres, start_redis
 
@@ -36,6 +37,18 @@ def plain_logs() -> None:
             ),
         ]
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Hashes that are weak and quick: the product's own would take a third of all testing time."""
+    from tenants import passwords
+
+    weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", weak)
+        patch.setattr(passwords, "_NOBODY", weak.hash("nobody has this password"))
+        yield
 
 
 @pytest.fixture(scope="session")

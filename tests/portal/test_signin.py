@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import select, text, update
 
 from core.platform_uow import platform_unit_of_work
+from tenants import passwords
 from tenants.models import AuditRecord, ClientLogin, Reseller, User
 from tests.factories.cast import PASSWORD, Client, Tenant, make_client
 from tests.portal.browser import HTMX, Browser, open_browser, sign_in, sign_in_client
@@ -216,8 +218,6 @@ def test_signing_in_and_failing_is_audited_without_a_secret(
 
 
 def test_an_old_hash_is_renewed_at_sign_in(anonymous: Browser, acme: Tenant) -> None:
-    from argon2 import PasswordHasher
-
     weak = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD)
     with platform_unit_of_work() as session:
         session.execute(update(User).where(User.id == acme.owner_id).values(password_hash=weak))
@@ -226,7 +226,8 @@ def test_an_old_hash_is_renewed_at_sign_in(anonymous: Browser, acme: Tenant) -> 
 
     with platform_unit_of_work() as session:
         renewed = session.scalar(select(User.password_hash).where(User.id == acme.owner_id))
-    assert "m=19456" in renewed
+    assert renewed != weak
+    assert not passwords.needs_rehash(renewed)
     assert anonymous.get("/account").status_code == 200
 
 
@@ -259,3 +260,10 @@ def test_a_panel_may_be_disabled_for_one_login_and_given_to_another(
     sign_in_client(anonymous, "orbit", PASSWORD)
 
     assert "Second Orbit" in anonymous.get("/clients/account").text
+
+
+def test_passwords_are_kept_with_at_least_what_owasp_asks_for():
+    stored = PasswordHasher(**passwords.PROFILE).hash(PASSWORD)
+    assert stored.startswith("$argon2id$")
+    assert passwords.PROFILE["memory_cost"] >= 19 * 1024
+    assert passwords.PROFILE["time_cost"] >= 2
