@@ -38,7 +38,9 @@ class EventNotice(TenantOwned, Base):
 
     __tablename__ = "event_notices"
     __table_args__ = (
-        ForeignKeyConstraint(["reseller_id", "event_id"], ["events.reseller_id", "events.id"]),
+        ForeignKeyConstraint(
+            ["reseller_id", "event_id"], ["events.reseller_id", "events.id"], ondelete="CASCADE"
+        ),
         ForeignKeyConstraint(
             ["reseller_id", "user_id"], ["users.reseller_id", "users.id"], ondelete="CASCADE"
         ),

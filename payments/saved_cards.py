@@ -20,6 +20,7 @@ from payments.gateway_accounts import OpenGateway, UnitOfWork
 from payments.gateways.base import Gateway, HostedPage, ReplyStatus, SavedMethod
 from payments.models import GatewayAccount, GatewayCustomer, SavedCard
 from tenants import audit, clients
+from tenants.models import Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,13 @@ def _open_wallets(session: Session, open_gateway: OpenGateway, client_id: int) -
     rows = session.execute(
         select(GatewayCustomer.customer_ref, GatewayAccount)
         .join(GatewayAccount, GatewayAccount.id == GatewayCustomer.gateway_account_id)
-        .where(GatewayCustomer.client_id == client_id, GatewayAccount.enabled)
+        .join(Client, Client.id == GatewayCustomer.client_id)
+        .where(
+            GatewayCustomer.client_id == client_id,
+            GatewayAccount.enabled,
+            # of a client that was removed for good nothing is asked but to be forgotten
+            Client.erased_at.is_(None),
+        )
         .order_by(GatewayAccount.id)
     )
     return [

@@ -96,6 +96,12 @@ def end_panel_sessions(client_id: int, reason: str) -> None:
         signin_sessions.end_sessions(session, area="panel", subject_id=client_id, reason=reason)
 
 
+def forget_panel_sessions(client_id: int) -> None:
+    """Remove all that tells from where a client signed in, after it was removed for good."""
+    with platform_unit_of_work() as session:
+        signin_sessions.delete_sessions_of_client(session, client_id)
+
+
 def _load(incoming: Request) -> SignedIn | None:
     realm: Realm = "panel" if is_panel_path(incoming.path) else "staff"
     token = incoming.cookies.get(cookie_name(realm))

@@ -76,6 +76,9 @@ def save_panel_login(session: Session, client: Client, wish: PanelLogin) -> bool
         if not wish.password and row.password_hash is None:
             raise InvalidInputError("Enter a password.", "password")
     before = {"enabled": row.enabled, "login": row.login, "password": None}
+    if row.enabled != wish.enabled:
+        # switched by hand: nothing is left for a restore to switch
+        row.restores = False
     row.enabled = wish.enabled
     row.login = login
     if wish.password:

@@ -53,6 +53,12 @@ def get_client(session: Session, client_id: int) -> Client:
     return client
 
 
+def refuse_erased(client: Client) -> None:
+    """Raises ConflictError for a client that was removed for good: nothing brings it back."""
+    if client.erased_at is not None:
+        raise ConflictError("This client was removed for good.")
+
+
 def find_by_request(session: Session, request_id: UUID) -> Client | None:
     """The client that this drawn form made before, if it was sent already."""
     return session.scalar(select(Client).where(Client.request_id == request_id))
@@ -92,10 +98,14 @@ def update_client(session: Session, client_id: int, *, version: int, general: Ge
     Raises NotFoundError, InvalidInputError, StaleVersionError.
     """
     client = get_client(session, client_id)
+    refuse_erased(client)
     checked = _checked(general)
     before = {name: getattr(client, name) for name in asdict(checked)}
     at = now()
-    deleted_at = None if checked.status != "deleted" else (client.deleted_at or at)
+    deleted_at, restores_status = None, None
+    if checked.status == "deleted":
+        deleted_at = client.deleted_at or at
+        restores_status = client.restores_status if client.deleted_at else client.status
     changed = session.execute(
         update(Client)
         .where(Client.id == client_id, Client.version == version)
@@ -106,6 +116,7 @@ def update_client(session: Session, client_id: int, *, version: int, general: Ge
             updated_at=at,
             updated_by=current_actor().label,
             deleted_at=deleted_at,
+            restores_status=restores_status,
         )
         .returning(Client.id)
         .execution_options(synchronize_session=False)

@@ -21,9 +21,11 @@ def create_file(
     name: str,
     media_type: str,
     content: bytes,
+    file_id: UUID | None = None,
 ) -> File:
+    """Store the bytes; `file_id` is the one that a drawn form brought along."""
     file = File(
-        id=new_id(),
+        id=file_id or new_id(),
         reseller_id=reseller_id,
         client_id=client_id,
         name=name,

@@ -146,6 +146,8 @@ class Client(TenantOwned, Base):
             ["reseller_id", "template_id"], ["client_templates.reseller_id", "client_templates.id"]
         ),
         CheckConstraint("name <> ''", "name_given"),
+        CheckConstraint("erased_at is null or status = 'deleted'", "erased"),
+        CheckConstraint("restores_status in ('active', 'stop')", "restores_status"),
         CheckConstraint("is_originator or is_terminator", "role_given"),
         Index("ix_clients_list", "reseller_id", "status", "name_key", "id"),
         Index("ix_clients_name", "reseller_id", "name_key", "id"),
@@ -155,6 +157,7 @@ class Client(TenantOwned, Base):
             "template_id",
             postgresql_where=text("template_id is not null"),
         ),
+        Index("ix_clients_erased", "id", postgresql_where=text("erased_at is not null")),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(start=1001), primary_key=True)
     request_id: Mapped[UUID]
@@ -173,6 +176,10 @@ class Client(TenantOwned, Base):
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_by: Mapped[str] = mapped_column(server_default="")
     deleted_at: Mapped[datetime | None]
+    # what the client was before it was deleted, for bringing it back
+    restores_status: Mapped[str | None]
+    # removed for good: what is left holds the ledger and the invoices, without a name
+    erased_at: Mapped[datetime | None]
 
 
 class ClientCompany(ClientOwned, Base):
@@ -220,6 +227,8 @@ class ClientLogin(ClientOwned, Base):
     password_hash: Mapped[str | None]
     password_changed_at: Mapped[datetime | None]
     last_sign_in_at: Mapped[datetime | None]
+    # the panel was on when the client was deleted
+    restores: Mapped[bool] = mapped_column(server_default="false")
 
 
 class Tag(TenantOwned, Base):
@@ -304,13 +313,19 @@ class ClientTemplateTag(TenantOwned, Base):
 
 
 class File(TenantOwned, Base):
-    """Bytes kept once: invoice files, later logos and notes' attachments. Never changed."""
+    """Bytes kept once: invoice files, and what staff put beside a client. Never changed."""
 
     __tablename__ = "files"
     __table_args__ = (
         UniqueConstraint("reseller_id", "id"),
         ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
         ForeignKeyConstraint(["reseller_id", "client_id"], ["clients.reseller_id", "clients.id"]),
+        Index(
+            "ix_files_client",
+            "reseller_id",
+            "client_id",
+            postgresql_where=text("client_id is not null"),
+        ),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     client_id: Mapped[int | None] = mapped_column(BigInteger)
@@ -340,6 +355,9 @@ class AuditRecord(TenantOwned, Base):
             "reseller_id",
             "id",
             postgresql_where=text("seal_no is null"),
+        ),
+        Index(
+            "ix_audit_log_client_at", "reseller_id", "client_id", text("at desc"), text("id desc")
         ),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -380,6 +398,7 @@ class Event(TenantOwned, Base):
             "id",
             postgresql_where=text("noticed_at is null"),
         ),
+        Index("ix_events_client", "reseller_id", "client_id", text("at desc"), text("id desc")),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     client_id: Mapped[int | None] = mapped_column(BigInteger)

@@ -42,7 +42,9 @@ class EventAcknowledgement(TenantOwned, Base):
 
     __tablename__ = "event_acknowledgements"
     __table_args__ = (
-        ForeignKeyConstraint(["reseller_id", "event_id"], ["events.reseller_id", "events.id"]),
+        ForeignKeyConstraint(
+            ["reseller_id", "event_id"], ["events.reseller_id", "events.id"], ondelete="CASCADE"
+        ),
     )
     event_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     at: Mapped[datetime]

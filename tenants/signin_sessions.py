@@ -14,7 +14,8 @@ from sqlalchemy import ColumnElement, delete, select, update
 from core.clock import now
 from core.db import Session
 from core.ids import new_token
-from tenants.signin_models import SignInSession
+from tenants.models import Client
+from tenants.signin_models import PasswordReset, SignInSession
 
 Area = Literal["office", "platform", "panel"]
 
@@ -143,6 +144,29 @@ def end_sessions_of(session: Session, reseller_ids: Sequence[int], reason: str) 
 def delete_old_sessions(session: Session) -> None:
     """Forget what ended long ago; the audit log keeps the sign-ins."""
     session.execute(delete(SignInSession).where(SignInSession.expires_at < now() - KEPT_AFTER_END))
+
+
+def delete_sessions_of_client(session: Session, client_id: int) -> None:
+    """Forget from where a client signed in, after it was removed for good."""
+    session.execute(
+        delete(SignInSession).where(
+            SignInSession.area == "panel", SignInSession.subject_id == client_id
+        )
+    )
+    session.execute(
+        delete(PasswordReset).where(
+            PasswordReset.area == "panel", PasswordReset.subject_id == client_id
+        )
+    )
+
+
+def delete_sessions_of_erased(session: Session) -> None:
+    """The same for every client that was removed for good, whatever became of the request."""
+    for table in (SignInSession, PasswordReset):
+        erased = select(Client.id).where(
+            Client.id == table.subject_id, Client.erased_at.is_not(None)
+        )
+        session.execute(delete(table).where(table.area == "panel", erased.exists()))
 
 
 def _of(area: Area, subject_id: int) -> list[ColumnElement[bool]]:

@@ -310,6 +310,10 @@ class Gateway(Protocol):
         """Forget a card. A card that is already gone is OK too."""
         ...
 
+    def delete_customer(self, customer_ref: str) -> Reply[None]:
+        """Forget a customer with all its cards. One that is already gone is OK too."""
+        ...
+
     def charge(
         self, request: ChargeRequest, *, before_send: BeforeSend | None = None
     ) -> ChargeAnswer:

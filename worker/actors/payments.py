@@ -5,7 +5,7 @@ from uuid import UUID
 
 from core.tenancy import current_scope
 from core.uow import unit_of_work
-from payments import auto_payment, charging, events, lookups, saved_cards
+from payments import auto_payment, charging, events, lookups, saved_cards, wallets
 from payments.gateway_accounts import OpenGateway, open_gateway
 from payments.patience import patience_of
 from tenants import resellers
@@ -48,6 +48,12 @@ def auto_charge(client_id: int) -> None:
 def sync_cards(client_id: int) -> None:
     """Make our list of a client's cards equal to the gateway's."""
     saved_cards.sync_cards(unit_of_work, _open_gateway(), client_id)
+
+
+@actor(wallets.JOB, max_retries=0)
+def forget_wallets(client_id: int) -> None:
+    """Have the gateways forget the cards of a client that was removed for good."""
+    wallets.forget_wallets(unit_of_work, _open_gateway(), client_id)
 
 
 def _open_gateway() -> OpenGateway:

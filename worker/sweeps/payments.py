@@ -9,11 +9,12 @@ from billing.models import ClientBalance
 from core import jobs
 from core.clock import now
 from core.db import Session
-from payments import refills
+from payments import refills, wallets
 from payments.models import (
     ChargeAttempt,
     ClientAutoPayment,
     GatewayAccount,
+    GatewayCustomer,
     GatewayEvent,
     Refill,
     SavedCard,
@@ -78,6 +79,27 @@ def find_unhandled_events(session: Session) -> int:
     ).all()
     for event_id, reseller_id in waiting:
         jobs.enqueue(session, "payments.handle_event", reseller_id=reseller_id, event_id=event_id)
+    return len(waiting)
+
+
+@sweep("payments.wallets", every_s=600)
+def find_wallets_to_forget(session: Session) -> int:
+    """Ask again that the gateways forget clients who were removed for good."""
+    waiting = session.execute(
+        select(GatewayCustomer.client_id, GatewayCustomer.reseller_id)
+        .join(
+            Client,
+            and_(
+                Client.reseller_id == GatewayCustomer.reseller_id,
+                Client.id == GatewayCustomer.client_id,
+            ),
+        )
+        .where(Client.erased_at <= now() - GRACE)
+        .distinct()
+        .limit(BATCH)
+    ).all()
+    for client_id, reseller_id in waiting:
+        jobs.enqueue(session, wallets.JOB, reseller_id=reseller_id, client_id=client_id)
     return len(waiting)
 
 

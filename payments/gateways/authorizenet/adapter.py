@@ -123,6 +123,11 @@ class AuthorizeNetGateway:
         )
         return Reply(ReplyStatus.OK) if reply.status is ReplyStatus.NOT_FOUND else reply
 
+    def delete_customer(self, customer_ref: str) -> Reply[None]:
+        """See `Gateway.delete_customer`."""
+        reply = self._ask(lambda: self._build.delete_customer(customer_ref), lambda _: None)
+        return Reply(ReplyStatus.OK) if reply.status is ReplyStatus.NOT_FOUND else reply
+
     # Money
 
     def charge(

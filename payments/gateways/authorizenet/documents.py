@@ -114,6 +114,10 @@ class RequestBuilder:
             customerPaymentProfileId=payment_profile_ref,
         )
 
+    def delete_customer(self, customer_ref: str) -> bytes:
+        """Forget a profile and all its cards."""
+        return self._document(anet.deleteCustomerProfileRequest(), customerProfileId=customer_ref)
+
     def hosted_card_page(self, customer_ref: str, return_url: str) -> bytes:
         """A token for the page on which a client adds a card."""
         settings = {

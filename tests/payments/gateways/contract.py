@@ -346,6 +346,13 @@ class GatewayContract:
             ).ok
         assert account.gateway.list_methods(customer_ref).value == ()
 
+    def test_a_customer_can_be_deleted_twice_with_its_cards(self, account, customer_ref):
+        account.new_card(customer_ref)
+
+        for _ in range(2):
+            assert account.gateway.delete_customer(customer_ref).ok
+        assert not account.gateway.list_methods(customer_ref).value
+
     # The account
 
     def test_good_credentials_are_recognised(self, account):
