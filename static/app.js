@@ -18,10 +18,11 @@
   const closeToast = (toast) => toast?.remove();
 
   const leaveLater = (toast) => {
-    if (toast.dataset.toast !== "error") setTimeout(closeToast, 6000, toast);
+    const stays = Number(toast.dataset.toastStays ?? 6000);
+    if (toast.dataset.toast !== "error") setTimeout(closeToast, stays, toast);
   };
 
-  function showToast({ text, level = "success", requestId = "", retry = null }) {
+  function showToast({ text, level = "success", requestId = "", retry = null, undo = "" }) {
     const toast = find("#toast-template").content.firstElementChild.cloneNode(true);
     const isError = level === "error";
     toast.className = `toast-card toast-${level}`;
@@ -38,6 +39,15 @@
       button.addEventListener("click", () => {
         closeToast(toast);
         retry();
+      });
+    }
+    if (undo) {
+      const button = find("[data-toast-undo]", toast);
+      toast.dataset.toastStays = "10000";
+      button.hidden = false;
+      button.addEventListener("click", () => {
+        closeToast(toast);
+        window.htmx.ajax("POST", undo, { source: document.body, target: document.body, swap: "none" });
       });
     }
     find(isError ? "[data-toasts-errors]" : "[data-toasts-polite]").append(toast);

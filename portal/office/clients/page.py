@@ -1,4 +1,4 @@
-"""The page of one client: its balances and why, what comes next, and the latest of everything."""
+"""The page of one client: overview, timeline, and a tab for each related section."""
 
 from typing import Any
 
@@ -7,47 +7,119 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from billing.explain import BALANCE_NAMES, explain_balance
-from core.clock import today
-from core.errors import NotFoundError
+from core.db import Session
+from core.errors import ConflictError, NotFoundError
 from core.uow import unit_of_work
-from core.zones import get_zone
-from payments import auto_payment, saved_cards
+from payments import saved_cards
 from portal.access import current_viewer, office_view
 from portal.htmx import hx, render
-from portal.office.clients import page_queries, saving
+from portal.keyset import read_place
+from portal.listing import chosen
+from portal.office.clients import page_queries, saving, tab_queries, tabs, timeline
 from portal.office.clients.blueprint import bp
+from portal.office.clients.page_queries import ClientHead
 from portal.sessions import end_panel_sessions
-from tenants.models import CLIENT_STATUSES
 from tenants.permissions import Permission
+
+LATEST = 8
 
 
 @bp.get("/<int:client_id>")
 @office_view(Permission.CLIENTS_READ)
 def show(client_id: int) -> ResponseReturnValue:
+    """What matters first: settings, company, cards, pinned notes and what happened last."""
     viewer = current_viewer()
-    with unit_of_work() as session:
-        head = page_queries.get_head(session, client_id)
-        sees_payments = viewer.may(Permission.PAYMENTS_READ)
-        context: dict[str, Any] = {
-            "due": auto_payment.preview(session, client_id),
-            "cards": saved_cards.list_cards(session, client_id) if sees_payments else [],
-            "transactions": page_queries.list_transactions(session, client_id)
-            if viewer.may(Permission.TRANSACTIONS_READ)
-            else [],
-            "invoices": page_queries.list_invoices(session, client_id)
-            if viewer.may(Permission.INVOICES_READ)
-            else [],
-            "refills": page_queries.list_refills(session, client_id) if sees_payments else [],
-            "mails": page_queries.list_mails(session, client_id)
-            if viewer.may(Permission.MAIL_READ)
-            else [],
+    kinds = timeline.visible_kinds(viewer)
+
+    def read(session: Session, head: ClientHead) -> dict[str, Any]:
+        return {
+            "cards": _read_cards(session, head),
+            "pinned": tab_queries.list_pinned_notes(session, head),
+            "latest": timeline.read_timeline(session, head, kinds, size=LATEST),
         }
-    return render(
-        "office/clients/show.html",
-        "office/clients/_overview.html",
-        head=head,
-        day=today(get_zone(head.timezone)),
-        **context,
+
+    return tabs.draw(client_id, "overview", read)
+
+
+@bp.get("/<int:client_id>/timeline", endpoint="timeline")
+@office_view(Permission.CLIENTS_READ)
+def show_timeline(client_id: int) -> ResponseReturnValue:
+    """Everything that happened and that the viewer may see, a page at a time."""
+    visible = timeline.visible_kinds(current_viewer())
+    kind = chosen("kind", ("any", *visible), "any")
+
+    def read(session: Session, head: ClientHead) -> dict[str, Any]:
+        page = timeline.read_timeline(
+            session,
+            head,
+            visible if kind == "any" else [kind],
+            before=request.args.get("before", ""),
+        )
+        return {"page": page, "kind": kind, "kinds": visible}
+
+    return tabs.draw(client_id, "timeline", read)
+
+
+@bp.get("/<int:client_id>/transactions")
+@office_view(Permission.TRANSACTIONS_READ)
+def transactions(client_id: int) -> ResponseReturnValue:
+    return tabs.draw(
+        client_id,
+        "transactions",
+        lambda session, head: {"page": tab_queries.read_transactions(session, head, read_place())},
+    )
+
+
+@bp.get("/<int:client_id>/invoices")
+@office_view(Permission.INVOICES_READ)
+def invoices(client_id: int) -> ResponseReturnValue:
+    return tabs.draw(
+        client_id,
+        "invoices",
+        lambda session, head: {"page": tab_queries.read_invoices(session, head, read_place())},
+    )
+
+
+@bp.get("/<int:client_id>/refills")
+@office_view(Permission.PAYMENTS_READ)
+def refills(client_id: int) -> ResponseReturnValue:
+    return tabs.draw(
+        client_id,
+        "refills",
+        lambda session, head: {
+            "page": tab_queries.read_refills(session, head, read_place()),
+            "cards": _read_cards(session, head),
+        },
+    )
+
+
+@bp.get("/<int:client_id>/mail")
+@office_view(Permission.MAIL_READ)
+def mail(client_id: int) -> ResponseReturnValue:
+    return tabs.draw(
+        client_id,
+        "mail",
+        lambda session, head: {"page": tab_queries.read_mails(session, head, read_place())},
+    )
+
+
+@bp.get("/<int:client_id>/events")
+@office_view(Permission.EVENTS_READ)
+def events(client_id: int) -> ResponseReturnValue:
+    return tabs.draw(
+        client_id,
+        "events",
+        lambda session, head: {"page": tab_queries.read_events(session, head, read_place())},
+    )
+
+
+@bp.get("/<int:client_id>/audit")
+@office_view(Permission.AUDIT_READ)
+def audit(client_id: int) -> ResponseReturnValue:
+    return tabs.draw(
+        client_id,
+        "audit",
+        lambda session, head: {"page": tab_queries.read_changes(session, head, read_place())},
     )
 
 
@@ -72,14 +144,16 @@ def explain(client_id: int, name: str) -> ResponseReturnValue:
 @bp.post("/<int:client_id>/status")
 @office_view(Permission.CLIENTS_WRITE)
 def change_status(client_id: int) -> ResponseReturnValue:
-    """Stop, start or delete; sent twice it is done once."""
+    """Stop or start a client that is not deleted; sent twice it is done once."""
     status = request.form.get("status", "")
-    if status not in CLIENT_STATUSES:
+    if status not in ("active", "stop"):
         raise NotFoundError
     with unit_of_work() as session:
         head = page_queries.get_head(session, client_id)
         if head.status == status:
             return _back(client_id)
+        if head.status == "deleted":
+            raise ConflictError(_("This client is deleted. Restore it first."))
         saved = saving.change_status(
             session, client_id, status, version=request.form.get("version", 0, type=int)
         )
@@ -90,11 +164,16 @@ def change_status(client_id: int) -> ResponseReturnValue:
         {
             "active": _("%(name)s is active again.", name=name),
             "stop": _("%(name)s is stopped.", name=name),
-            "deleted": _("%(name)s is deleted. Its history and money stay.", name=name),
         }[status],
         "success",
     )
     return _back(client_id)
+
+
+def _read_cards(session: Session, head: ClientHead) -> list[Any]:
+    if not current_viewer().may(Permission.PAYMENTS_READ):
+        return []
+    return list(saved_cards.list_cards(session, head.id))
 
 
 def _back(client_id: int) -> Response:

@@ -1,23 +1,18 @@
-"""What the page of one client shows, a query for each of its parts."""
+"""What stands at the head of the page of one client: one query."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from uuid import UUID
 
-from sqlalchemy import exists, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import ScalarSelect, func, select
 
-from billing.invoice_models import Invoice
-from billing.models import ClientBalance, ClientBilling, PaymentTerms, TaxProfile, Transaction
+from billing.models import ClientBalance, ClientBilling, PaymentTerms, TaxProfile
 from core.db import Session
 from core.errors import NotFoundError
-from mail.models import MailMessage
-from payments.models import ClientAutoPayment, Refill
-from tenants.models import Client, ClientCompany, ClientLogin, Reseller
-
-LATEST = 6
+from payments.models import ClientAutoPayment, SavedCard
+from tenants.client_record_models import ClientFile, ClientNote
+from tenants.models import Client, ClientCompany, ClientLogin, ClientTag, Reseller, Tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +24,18 @@ class ClientHead:
     status: str
     timezone: str
     version: int
+    created_at: datetime
     updated_at: datetime
     updated_by: str
+    deleted_at: datetime | None
+    erased_at: datetime | None
+    is_originator: bool
+    is_terminator: bool
+    reseller_id: int
     reseller: str
+    tags: Sequence[str]
+    notes: int
+    files: int
     currency: str
     postpaid: bool
     credit: Decimal
@@ -51,65 +55,28 @@ class ClientHead:
     def available(self) -> Decimal:
         return self.live + self.credit
 
-
-@dataclass(frozen=True, slots=True)
-class TransactionLine:
-    id: UUID
-    type: str
-    kind: str
-    status: str
-    total: Decimal
-    currency: str
-    dated_at: datetime
-    description: str
-    reverses: bool
-    is_reversed: bool
-
     @property
-    def effect(self) -> Decimal:
-        """On Live: a payment credits, a charge debits."""
-        return self.total if self.type == "payment" else -self.total
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceLine:
-    id: UUID
-    number: str
-    state: str
-    invoice_on: date
-    due_on: date
-    total: Decimal
-    paid: Decimal
-    currency: str
-    issued: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RefillLine:
-    id: UUID
-    source: str
-    state: str
-    amount: Decimal
-    currency: str
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class MailLine:
-    id: UUID
-    kind: str
-    subject: str
-    to_address: str
-    state: str
-    created_at: datetime
+    def is_kept(self) -> bool:
+        """False for one that was removed for good: nothing of it may be changed."""
+        return self.erased_at is None
 
 
 def get_head(session: Session, client_id: int) -> ClientHead:
     """Raises NotFoundError, also for a client of another tenant."""
+    tags = (
+        select(func.array_agg(Tag.name))
+        .join(ClientTag, ClientTag.tag_id == Tag.id)
+        .where(ClientTag.client_id == Client.id)
+        .correlate(Client)
+        .scalar_subquery()
+    )
     row = session.execute(
         select(
             Client.id, Client.name, Client.status, Client.timezone, Client.version,
-            Client.updated_at, Client.updated_by, Reseller.name.label("reseller"),
+            Client.created_at, Client.updated_at, Client.updated_by, Client.deleted_at,
+            Client.erased_at, Client.is_originator, Client.is_terminator, Client.reseller_id,
+            Reseller.name.label("reseller"), tags.label("tags"),
+            _count(ClientNote).label("notes"), _count(ClientFile).label("files"),
             ClientBalance.currency, ClientBalance.postpaid, ClientBalance.credit,
             ClientBalance.live, ClientBalance.fixed, PaymentTerms.name.label("terms"),
             TaxProfile.name.label("tax_profile"), ClientBilling.autoinvoicing,
@@ -137,77 +104,30 @@ def get_head(session: Session, client_id: int) -> ClientHead:
             "auto": values["ClientAutoPayment"],
             "autoinvoicing": bool(row.autoinvoicing),
             "has_panel": bool(row.has_panel),
+            "tags": sorted(row.tags or [], key=str.lower),
         }
     )
 
 
-def list_transactions(session: Session, client_id: int) -> Sequence[TransactionLine]:
-    """The latest ones."""
-    reversal = aliased(Transaction)
-    is_reversed = exists().where(
-        reversal.reseller_id == Transaction.reseller_id,
-        reversal.reverses_id == Transaction.id,
+def _count(model: type[ClientNote] | type[ClientFile]) -> ScalarSelect[int]:
+    return (
+        select(func.count())
+        .select_from(model)
+        .where(model.reseller_id == Client.reseller_id, model.client_id == Client.id)
+        .correlate(Client)
+        .scalar_subquery()
     )
-    rows = session.execute(
-        select(Transaction, is_reversed)
-        .where(Transaction.client_id == client_id)
-        .order_by(Transaction.dated_at.desc(), Transaction.id.desc())
-        .limit(LATEST)
+
+
+def has_card(session: Session, head: ClientHead) -> bool:
+    """Whether the client has a card that staff could charge."""
+    found = session.scalar(
+        select(SavedCard.id)
+        .where(
+            SavedCard.reseller_id == head.reseller_id,
+            SavedCard.client_id == head.id,
+            SavedCard.state == "active",
+        )
+        .limit(1)
     )
-    return [
-        TransactionLine(
-            id=one.id,
-            type=one.type,
-            kind=one.kind,
-            status=one.status,
-            total=one.total,
-            currency=one.currency,
-            dated_at=one.dated_at,
-            description=one.description,
-            reverses=one.reverses_id is not None,
-            is_reversed=reversed_,
-        )
-        for one, reversed_ in rows
-    ]
-
-
-def list_invoices(session: Session, client_id: int) -> Sequence[InvoiceLine]:
-    """The latest ones."""
-    rows = session.execute(
-        select(
-            Invoice.id, Invoice.number, Invoice.state, Invoice.invoice_on, Invoice.due_on,
-            Invoice.total, Invoice.paid, Invoice.currency, Invoice.issued_at.is_not(None),
-        )
-        .where(Invoice.client_id == client_id)
-        .order_by(Invoice.invoiced_at.desc(), Invoice.id.desc())
-        .limit(LATEST)
-    )  # fmt: skip
-    return [InvoiceLine(*row) for row in rows]
-
-
-def list_refills(session: Session, client_id: int) -> Sequence[RefillLine]:
-    """The latest ones."""
-    rows = session.execute(
-        select(
-            Refill.id, Refill.source, Refill.state, Refill.amount, Refill.currency,
-            Refill.created_at,
-        )
-        .where(Refill.client_id == client_id)
-        .order_by(Refill.created_at.desc())
-        .limit(LATEST)
-    )  # fmt: skip
-    return [RefillLine(*row) for row in rows]
-
-
-def list_mails(session: Session, client_id: int) -> Sequence[MailLine]:
-    """The latest ones."""
-    rows = session.execute(
-        select(
-            MailMessage.id, MailMessage.kind, MailMessage.subject, MailMessage.to_address,
-            MailMessage.state, MailMessage.created_at,
-        )
-        .where(MailMessage.client_id == client_id, MailMessage.state != "deleted")
-        .order_by(MailMessage.created_at.desc(), MailMessage.id.desc())
-        .limit(LATEST)
-    )  # fmt: skip
-    return [MailLine(*row) for row in rows]
+    return found is not None
