@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-
 from billing import client_billing
 from billing.client_billing import Billing
 from core.db import Session
@@ -14,9 +12,9 @@ from core.errors import ConflictError, InvalidInputError
 from payments import auto_payment
 from portal.fields import put_error
 from portal.office.clients.forms import ClientForms
-from tenants import client_blocks, clients, resellers
+from tenants import client_blocks, client_deletion, clients, resellers
 from tenants.clients import get_client
-from tenants.models import Client, ClientLogin
+from tenants.models import Client
 
 
 class RefusedError(InvalidInputError):
@@ -110,25 +108,14 @@ def repeated(known: Client, forms: ClientForms) -> Client:
 
 
 def change_status(session: Session, client_id: int, status: str, *, version: int) -> Saved:
-    """Stop, start or delete a client; deleting frees its panel login.
+    """Stop or start a client; deleting it is `tenants.client_deletion`.
 
     Raises NotFoundError, InvalidInputError, StaleVersionError.
     """
     client = get_client(session, client_id)
     general = clients.General(client.name, client.currency, client.timezone, status)
     client = clients.update_client(session, client_id, version=version, general=general)
-    if status == "deleted":
-        disable_panel(session, client)
     return Saved(client, ends_sessions=status != "active")
-
-
-def disable_panel(session: Session, client: Client) -> None:
-    """A deleted client's panel is off and its login free again."""
-    login = session.scalar(select(ClientLogin).where(ClientLogin.client_id == client.id))
-    if login is not None and login.enabled:
-        client_blocks.save_panel_login(
-            session, client, client_blocks.PanelLogin(enabled=False, login=login.login)
-        )
 
 
 def _save_blocks(
@@ -152,7 +139,7 @@ def _save_blocks(
         lambda: client_blocks.save_panel_login(session, client, forms.panel.to_block()),
     )
     if client.status == "deleted":
-        disable_panel(session, client)
+        client_deletion.close_panel(session, client)
     if errors.found:
         raise RefusedError
     return bool(ends)

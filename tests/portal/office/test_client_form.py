@@ -408,17 +408,6 @@ class TestStatus:
             f"/office/clients/{client.id}/status", data={"status": status, "version": version}
         )
 
-    def test_a_deleted_client_loses_its_panel_and_its_login_is_free_again(
-        self, as_owner: Browser, as_client: Browser, acme: Tenant, acme_client: Client
-    ) -> None:
-        answer = self.change(as_owner, acme_client, "deleted")
-
-        (login,) = desk.stored(acme, ClientLogin)
-        assert answer.status_code == 303
-        assert only_client(acme).status == "deleted"
-        assert not login.enabled
-        assert as_client.get("/clients/account").status_code == 303
-
     def test_a_second_click_is_harmless(
         self, as_owner: Browser, acme: Tenant, acme_client: Client
     ) -> None:
@@ -432,13 +421,22 @@ class TestStatus:
     ) -> None:
         self.change(as_owner, acme_client, "stop")
 
-        assert self.change(as_owner, acme_client, "deleted", version=1).status_code == 409
+        assert self.change(as_owner, acme_client, "active", version=1).status_code == 409
         assert only_client(acme).status == "stop"
+
+    def test_a_deleted_client_is_brought_back_by_restore_only(
+        self, as_owner: Browser, acme: Tenant, acme_client: Client
+    ) -> None:
+        as_owner.post(f"/office/clients/{acme_client.id}/delete")
+
+        assert self.change(as_owner, acme_client, "active", version=2).status_code == 409
+        assert only_client(acme).status == "deleted"
 
     def test_a_status_that_does_not_exist_is_refused(
         self, as_owner: Browser, acme_client: Client
     ) -> None:
-        assert self.change(as_owner, acme_client, "gone").status_code == 404
+        for status in ("gone", "deleted"):
+            assert self.change(as_owner, acme_client, status).status_code == 404
 
 
 def test_request_ids_of_drawn_forms_differ(as_owner: Browser) -> None:
