@@ -3,11 +3,13 @@
 The rows stay, hidden and empty: they say that their event has mailed, so that it never mails anew.
 """
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, and_, delete, select, update
 
 from core.db import Session
 from core.errors import ConflictError
 from mail.models import MailAttachment, MailMessage
+from mail.notice_models import EventNotice
+from tenants.models import Event
 
 
 def remove_words(session: Session, client_id: int) -> int:
@@ -24,12 +26,23 @@ def remove_words(session: Session, client_id: int) -> int:
         raise ConflictError("A mail to this client is being sent. Try again in a minute.")
     ids = [row.id for row in rows]
     session.execute(delete(MailAttachment).where(MailAttachment.mail_id.in_(ids)))
+    _empty(session, MailMessage.client_id == client_id)
+    # what staff were told about the client; a mail that still waits tells of others too
+    told = (
+        select(EventNotice.mail_id)
+        .join(Event, Event.id == EventNotice.event_id)
+        .where(Event.client_id == client_id, EventNotice.mail_id.is_not(None))
+    )
+    _empty(session, and_(MailMessage.id.in_(told), MailMessage.state.in_(["sent", "failed"])))
+    return len(ids)
+
+
+def _empty(session: Session, which: ColumnElement[bool]) -> None:
     session.execute(
         update(MailMessage)
-        .where(MailMessage.client_id == client_id)
+        .where(which)
         .values(
             state="deleted", to_address="", subject="", body_text="", body_html="", last_error=""
         )
         .execution_options(synchronize_session=False)
     )
-    return len(ids)

@@ -128,9 +128,12 @@ def _record_refusal(session: Session, client_id: int, wallet: _Wallet, text: str
         level="warning",
         service="payments",
         code="wallet_not_forgotten",
-        text=(
-            f"The gateway {wallet.account_name} does not forget the cards of deleted client"
-            f" #{client_id}: {text or 'it gave no reason'}"
+        text=events.EventText(
+            "The gateway %(gateway)s does not forget the cards of deleted client #%(client)s:"
+            " %(reason)s",
+            gateway=wallet.account_name,
+            client=client_id,
+            reason=text,
         ),
         object_type="client",
         object_id=client_id,

@@ -144,17 +144,19 @@ def _checked_kind(name: str, content: bytes) -> Kind:
     kind = KINDS.get(ending)
     if kind is None:
         raise InvalidInputError(
-            f"Files of this kind are not taken. Choose one of: {', '.join(sorted(KINDS))}.", "file"
+            "Files of this kind are not taken. Choose one of: %(endings)s.",
+            "file",
+            endings=", ".join(sorted(KINDS)),
         )
     if not content:
         raise InvalidInputError("This file is empty.", "file")
     if len(content) > MAX_BYTES:
         raise InvalidInputError(
-            f"This file is too large: at most {MAX_BYTES // 1024 // 1024} MB.", "file"
+            "This file is too large: at most %(size)s MB.", "file", size=MAX_BYTES // 1024 // 1024
         )
     if not kind.fits(content):
         raise InvalidInputError(
-            f"What is inside is no {ending} file, whatever its name says.", "file"
+            "What is inside is no %(ending)s file, whatever its name says.", "file", ending=ending
         )
     return kind
 
@@ -167,7 +169,7 @@ def _refuse_same(session: Session, client_id: int, digest: str) -> None:
         .limit(1)
     )
     if same is not None:
-        raise InvalidInputError(f"This very file is here already, as {same}.", "file")
+        raise InvalidInputError("This very file is here already, as %(name)s.", "file", name=same)
 
 
 def _find(session: Session, client_id: int, file_id: UUID) -> File | None:

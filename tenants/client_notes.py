@@ -144,7 +144,7 @@ def _checked(body: str) -> str:
     if not text:
         raise InvalidInputError("Write something.", "body")
     if len(text) > BODY_LENGTH:
-        raise InvalidInputError(f"Use at most {BODY_LENGTH} characters.", "body")
+        raise InvalidInputError("Use at most %(count)s characters.", "body", count=BODY_LENGTH)
     if "\x00" in text:
         raise InvalidInputError("Remove the characters that cannot be shown.", "body")
     if contains_card_number(text):

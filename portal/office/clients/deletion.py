@@ -12,6 +12,7 @@ from portal.htmx import hx, render, toast, wants_partial
 from portal.office.clients import deletion_queries, page_queries
 from portal.office.clients.blueprint import bp
 from portal.sessions import end_panel_sessions, forget_panel_sessions
+from portal.wording import refusal
 from tenants import client_deletion
 from tenants.client_deletion import LoginFate, Restored
 from tenants.clients import StaleVersionError
@@ -37,7 +38,7 @@ def delete_now(client_id: int) -> ResponseReturnValue:
                 session, client_id, version=request.form.get("version", type=int)
             )
     except StaleVersionError as error:
-        return _draw_delete(client_id, status=409, messages=[_(error.message)])
+        return _draw_delete(client_id, status=409, messages=[refusal(error)])
     # also when it was deleted before: the first request may have ended between the two
     end_panel_sessions(client_id, "client_deleted")
     text = _("%(name)s is deleted. Its history and money stay.", name=deleted.client.name)
@@ -70,9 +71,9 @@ def full_delete_now(client_id: int) -> ResponseReturnValue:
                 session, client_id, typed_name=request.form.get("typed", "")
             )
     except InvalidInputError as error:
-        return _draw_full_delete(client_id, status=422, wrong=_(error.message))
+        return _draw_full_delete(client_id, status=422, wrong=refusal(error))
     except ConflictError as error:
-        return _draw_full_delete(client_id, status=409, messages=[_(error.message)])
+        return _draw_full_delete(client_id, status=409, messages=[refusal(error)])
     forget_panel_sessions(client_id)
     text = _("The client is removed for good and is now called %(name)s.", name=erased.client.name)
     address = url_for("office_clients.index", status="deleted")

@@ -15,6 +15,7 @@ from portal.office.clients import tab_queries, tabs
 from portal.office.clients.blueprint import bp
 from portal.office.form_ids import read_form_id
 from portal.office.stored_file import send_stored
+from portal.wording import refusal
 from tenants import client_files
 from tenants.client_files import KINDS, MAX_BYTES
 from tenants.permissions import Permission
@@ -44,7 +45,7 @@ def upload_file(client_id: int) -> ResponseReturnValue:
                 session, client_id, file_id=file_id, name=sent.filename, content=content
             )
     except InvalidInputError as error:
-        return _draw(client_id, file_id, status=422, wrong=_(error.message))
+        return _draw(client_id, file_id, status=422, wrong=refusal(error))
     return _done(client_id, _("The file is kept."))
 
 

@@ -18,6 +18,7 @@ from portal.htmx import hx, render, toast, wants_partial
 from portal.office.clients import page_queries, tab_queries, tabs
 from portal.office.clients.blueprint import bp
 from portal.office.form_ids import read_form_id
+from portal.wording import refusal
 from tenants import client_notes
 from tenants.client_record_models import ClientNote
 from tenants.permissions import Permission
@@ -89,7 +90,7 @@ def update_note(client_id: int, note_id: UUID) -> ResponseReturnValue:
         put_error(form, error)
         return _draw_form(head.id, head.name, note, form, status=422)
     except ConflictError as error:
-        return _draw_form(head.id, head.name, note, form, status=409, messages=[_(error.message)])
+        return _draw_form(head.id, head.name, note, form, status=409, messages=[refusal(error)])
     return _saved(client_id, _("The note is changed."))
 
 
