@@ -16,6 +16,7 @@ from tests.tenancy.routes import Row, find_endpoint
 # What a person types where a page leaves a field empty.
 TYPED = {
     "amount": "12.34",
+    "body": "What a person writes",
     "current": "correct horse battery",
     "day_of_month": "5",
     "description": "Typed by a person",
@@ -25,7 +26,9 @@ TYPED = {
     "reason": "A mistake",
 }
 # Writes that no page shows a form for: what is sent, and why there is none.
-UNSHOWN: dict[str, tuple[dict[str, str], str]] = {}
+UNSHOWN: dict[str, tuple[dict[str, str], str]] = {
+    "POST /office/clients/<int:client_id>/restore": ({}, "shown for a deleted client only"),
+}
 _TOKEN = "csrf_token"
 
 

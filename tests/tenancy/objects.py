@@ -16,6 +16,7 @@ PARAMETERS = {
     "file_id": "file",
     "invoice_id": "invoice",
     "mail_id": "mail",
+    "note_id": "note",
     "profile_id": "tax_profile",
     "refill_id": "refill",
     "reseller_id": "reseller",
@@ -26,6 +27,8 @@ PARAMETERS = {
 }
 # An endpoint whose parameter means another kind than its name says.
 PARAMETERS_OF_ENDPOINT = {
+    ("office_clients.delete_file", "file_id"): "client_file",
+    ("office_clients.download_file", "file_id"): "client_file",
     ("office_transactions.approve", "transaction_id"): "pending_transaction",
 }
 # Endpoints that show nothing without a query: name in the query, and the kind that it names.
@@ -77,12 +80,14 @@ FIELDS = {
 # Names in queries and forms that name no row of a tenant.
 PLAIN_FIELDS = {
     "after", "all", "amount", "asked", "before", "column", "columns", "enabled", "filters",
-    "format", "general-name", "key", "look", "next", "owed", "period", "portal", "q", "run",
-    "service", "status", "tag", "version",
+    "format", "general-name", "key", "kind", "look", "next", "owed", "period", "pinned", "portal",
+    "q", "run", "service", "status", "tag", "typed", "version",
 }  # fmt: skip
 # Ids that our own form brings along for the row that it makes: another's id is no row yet.
 MADE_BY_FORM = {
+    "file_id": "client_file",
     "invoice_id": "invoice",
+    "note_id": "note",
     "refill_id": "refill",
     "request_id": "client",
     "reversal_id": "transaction",

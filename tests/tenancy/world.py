@@ -39,7 +39,7 @@ from payments.models import (
     Refill,
     SavedCard,
 )
-from tenants import client_blocks, events, resellers, tasks
+from tenants import client_blocks, client_files, client_notes, events, resellers, tasks
 from tenants.client_blocks import Company
 from tenants.clients import get_client
 from tenants.models import AuditRecord, ClientTag, Event, File, User
@@ -556,7 +556,19 @@ def _make_records(session: Session, client: cast.Client, token: str) -> dict[str
     failed = session.scalars(select(MailMessage).where(MailMessage.id == waiting.id)).one()
     failed.state, failed.last_error = "failed", f"550 no such user {token}"
     session.flush()
+    note = client_notes.create_note(
+        session, client.id, note_id=new_id(), body=f"Note about {token}", is_pinned=True
+    )
+    file = client_files.create_client_file(
+        session,
+        client.id,
+        file_id=new_id(),
+        name=f"contract {token}.txt",
+        content=f"A contract with {token}".encode(),
+    )
     return {
+        "note": str(note.id),
+        "client_file": str(file.file_id),
         "failed_mail": str(waiting.id),
         "tag": str(session.scalars(select(ClientTag.tag_id).limit(1)).one()),
         "event": str(
