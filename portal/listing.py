@@ -20,7 +20,7 @@ def url_with(**changes: str | None) -> str:
 
     The place of the page is dropped unless it is itself what changes.
     """
-    arguments = request.args.to_dict(flat=False)
+    arguments = _arguments()
     for name in PLACE_ARGUMENTS:
         arguments.pop(name, None)
     for name, value in changes.items():
@@ -43,10 +43,16 @@ def chosen(name: str, options: Sequence[str], default: str) -> str:
 
 def canonical_url() -> str:
     """The present address without empty arguments: what the address bar should show."""
-    arguments = {
-        name: values for name, values in request.args.to_dict(flat=False).items() if any(values)
-    }
+    arguments = {name: values for name, values in _arguments().items() if any(values)}
     return url_for(str(request.endpoint), **(request.view_args or {}), **arguments)  # type: ignore[arg-type]
+
+
+def _arguments() -> dict[str, list[str]]:
+    """The query's own: what the path says already is not said twice."""
+    arguments = request.args.to_dict(flat=False)
+    for name in request.view_args or {}:
+        arguments.pop(name, None)
+    return arguments
 
 
 def url_pattern(endpoint: str, argument: str) -> str:
