@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     charge_lease_s: float = Field(default=120.0, gt=0)
     charge_grace_s: float = Field(default=600.0, ge=0)
     metrics_token: SecretStr = SecretStr("")
+    # empty: required in production, optional in development
+    two_factor: Literal["", "required", "optional"] = ""
     trusted_proxies: int = Field(default=0, ge=0, le=5)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     var_dir: Path = Path("var")
@@ -77,6 +79,11 @@ class Settings(BaseSettings):
     @property
     def is_production(self) -> bool:
         return self.environment == "production"
+
+    @property
+    def requires_second_factor(self) -> bool:
+        """Whether staff without a second factor must set one up before they do anything else."""
+        return self.two_factor == "required" or (not self.two_factor and self.is_production)
 
     @property
     def sandbox_addresses(self) -> dict[str, str]:

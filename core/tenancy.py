@@ -16,7 +16,7 @@ Realm = Literal["office", "panel"]
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, as the audit log will name it."""
+    """Who acts, as the audit log will name it; `on_behalf_of` is the person in whose place."""
 
     kind: Literal["user", "client", "platform", "job", "system"]
     id: int | None = None
@@ -32,13 +32,15 @@ SYSTEM = Actor("system")
 class Scope:
     """The resellers that may be seen: its own and descendants; in the panel, one client of one.
 
-    `reseller_ids[0]` is the home reseller of the actor.
+    `reseller_ids[0]` is the home reseller of the actor. With `read_only` the database itself
+    refuses every write.
     """
 
     reseller_ids: tuple[int, ...]
     realm: Realm = "office"
     client_id: int | None = None
     actor: Actor = field(default=SYSTEM)
+    read_only: bool = False
 
     def __post_init__(self) -> None:
         if not self.reseller_ids:

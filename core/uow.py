@@ -31,6 +31,8 @@ def configure(settings: Settings) -> None:
 def _enter_scope(_session: Session, _tx: SessionTransaction, connection: Connection) -> None:
     # Local to the transaction: a pooled connection can never carry a scope to the next user.
     scope = current_scope()
+    if scope.read_only:
+        connection.exec_driver_sql("set transaction read only")
     connection.exec_driver_sql(
         _SET_SCOPE,
         (

@@ -38,6 +38,7 @@ class MailKind(StrEnum):
     REPORT = "report"
     EVENT = "event"
     TEST = "test"
+    SECURITY = "security"
 
 
 # Their text holds a link that signs a person in: staff who may read the mail queue never see it.

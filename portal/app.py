@@ -23,6 +23,7 @@ from portal import (
     request_log,
     wording,
 )
+from portal.acting_views import bp as acting
 from portal.health import bp as health
 from portal.navigation import menu_for
 from portal.office import words
@@ -41,6 +42,7 @@ from portal.office.mass_edit import bp as office_mass_edit
 from portal.office.refills import bp as office_refills
 from portal.office.resellers import bp as office_resellers
 from portal.office.roles import bp as office_roles
+from portal.office.sign_in_as import bp as office_sign_in_as
 from portal.office.tags import bp as office_tags
 from portal.office.tasks import bp as office_tasks
 from portal.office.taxes import bp as office_taxes
@@ -60,6 +62,7 @@ from portal.platform.jobs.views import bp as platform_jobs
 from portal.platform.ledger.views import bp as platform_ledger
 from portal.platform.resellers import bp as platform_resellers
 from portal.platform.settings import bp as platform_settings
+from portal.platform.sign_in_as import bp as platform_sign_in_as
 from portal.platform.users import bp as platform_users
 from portal.signin import bp as signin
 from portal.viewer import current_viewer
@@ -72,6 +75,7 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 BLUEPRINTS: tuple[Blueprint, ...] = (
     health,
     signin,
+    acting,
     webhooks,
     office_home,
     office_clients,
@@ -91,6 +95,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_resellers,
     office_users,
     office_roles,
+    office_sign_in_as,
     office_tags,
     office_mail_templates,
     office_list_views,
@@ -101,6 +106,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     platform_jobs,
     platform_health,
     platform_settings,
+    platform_sign_in_as,
     platform_users,
     panel_home,
     panel_refill,

@@ -13,9 +13,11 @@ from sqlalchemy.exc import OperationalError
 from billing import ledger_check
 from core import platform_uow, schema, uow
 from core.config import Settings, load_settings, use_development_site
+from core.db import Session
 from core.errors import AppError, ConflictError, InvariantError
 from core.logs import configure_logging
 from core.platform_uow import platform_unit_of_work
+from core.tenancy import SYSTEM
 from mail import queue, servers
 from mail.models import MailServer
 from payments import gateway_accounts
@@ -23,7 +25,7 @@ from payments.models import GatewayAccount
 from portal.audit_cli import audit
 from portal.demo.fill import describe, fill
 from portal.health import check_services
-from tenants import signin
+from tenants import second_factor, signin, signin_sessions
 from tenants.models import Reseller
 from tenants.signin_accounts import Account, list_accounts
 from tenants.staff import create_platform_user
@@ -168,22 +170,40 @@ def reset_password(email: str, code: str | None, password: str) -> None:
     """Set a new password for a person of the staff and end all of that person's sessions."""
     try:
         with platform_unit_of_work() as session:
-            reseller_id = None
-            if code is not None:
-                reseller_id = session.scalar(select(Reseller.id).where(Reseller.code == code))
-                if reseller_id is None:
-                    raise click.ClickException(f"There is no reseller with the code {code}.")
-            account = _only(list_accounts(session, "office", email, reseller_id), email)
+            found = list_accounts(session, "office", email, _reseller_id(session, code))
+            account = _only(found, email)
             signin.change_password(session, account, password, ip="", reason="password_reset")
     except AppError as error:
         raise click.ClickException(error.message) from error
     click.echo(f"{email} has a new password; every session of that person has ended.")
 
 
+@main.command("reset-second-factor")
+@click.option("--email", required=True)
+@click.option("--reseller", "code", help="Code of the reseller, when several have that address.")
+def reset_second_factor(email: str, code: str | None) -> None:
+    """Take a person's second factor away, for one who has lost phone and recovery codes."""
+    with platform_unit_of_work() as session:
+        account = _only(list_accounts(session, "office", email, _reseller_id(session, code)), email)
+        if not second_factor.delete_factor(session, account):
+            raise click.ClickException(f"{email} has no second factor.")
+        signin_sessions.end_sessions(
+            session,
+            area=account.area,
+            subject_id=account.subject_id,
+            reason="second_factor_reset",
+        )
+        signin.record_act(session, account, "second_factor_reset", "", actor=SYSTEM)
+    click.echo(f"{email} has no second factor any more; every session of that person has ended.")
+
+
 @main.command("reseal-credentials")
 @click.pass_obj
 def reseal_credentials(settings: Settings) -> None:
-    """Encrypt all stored credentials with the first of CREDENTIAL_KEYS, so that others can go."""
+    """Encrypt everything that is kept encrypted with the first of CREDENTIAL_KEYS.
+
+    So that the other keys can go.
+    """
     try:
         with platform_unit_of_work() as session:
             accounts = session.scalars(
@@ -196,12 +216,24 @@ def reseal_credentials(settings: Settings) -> None:
             ).all()
             for server in own_servers:
                 servers.reseal_password(server, settings.credential_key_ring)
+            factors = second_factor.reseal_secrets(session, settings.credential_key_ring)
     except InvariantError as error:
         raise click.ClickException(f"{error.message}; nothing was changed") from error
     key_id = next(iter(settings.credential_key_ring))
     click.echo(f"Credentials of {len(accounts)} gateway accounts are encrypted with key {key_id}.")
     if own_servers:
         click.echo(f"So are the passwords of {len(own_servers)} mail servers.")
+    if factors:
+        click.echo(f"So are the secrets of {factors} second factors.")
+
+
+def _reseller_id(session: Session, code: str | None) -> int | None:
+    if code is None:
+        return None
+    reseller_id = session.scalar(select(Reseller.id).where(Reseller.code == code))
+    if reseller_id is None:
+        raise click.ClickException(f"There is no reseller with the code {code}.")
+    return reseller_id
 
 
 def _only(accounts: list[Account], email: str) -> Account:

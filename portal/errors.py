@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import structlog
 from flask import Flask, Response, make_response, request
-from flask_babel import LazyString
+from flask_babel import LazyString, gettext
 from flask_babel import lazy_gettext as _l
-from sqlalchemy.exc import DataError
+from psycopg.errors import ReadOnlySqlTransaction
+from sqlalchemy.exc import DataError, InternalError
 from werkzeug.exceptions import HTTPException
 
 from core.errors import AppError, NotFoundError, TooManyAttemptsError
@@ -67,6 +68,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(AppError, _on_app_error)
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(DataError, _on_unstorable)
+    app.register_error_handler(InternalError, _on_internal)
     app.register_error_handler(Exception, _on_unknown)
 
 
@@ -101,6 +103,14 @@ def _on_unstorable(error: DataError) -> Response:
     """A NUL in a text, a number beyond its column: whoever sent it, nothing is broken here."""
     logger.warning("request_unstorable", reason=type(error.orig).__name__)
     return _answer(422, "")
+
+
+def _on_internal(error: InternalError) -> Response:
+    """The database refuses a write of somebody who may only look: the last wall, not the first."""
+    if not isinstance(error.orig, ReadOnlySqlTransaction):
+        return _on_unknown(error)
+    logger.warning("request_only_looking", endpoint=request.endpoint)
+    return _answer(403, gettext("You may only look here, and this would change something."))
 
 
 def _on_unknown(error: Exception) -> Response:

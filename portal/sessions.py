@@ -6,13 +6,15 @@ the other. Flask's own signed cookie holds only the form secret and one-time mes
 
 from typing import Literal
 
-from flask import Flask, Request, current_app, request
+from flask import Flask, Request, current_app, g, request
 from flask import Response as FlaskResponse
 from flask_login import LoginManager, UserMixin, current_user
 from werkzeug.wrappers import Response
 
 from core.config import Settings
+from core.db import Session
 from core.platform_uow import platform_unit_of_work
+from portal import acting
 from portal.htmx import hx, wants_partial
 from portal.next_page import is_panel_path, sign_in_with_next
 from tenants import signed_in, signin_sessions
@@ -20,6 +22,7 @@ from tenants.signed_in import Identity
 from tenants.signin_sessions import Area
 
 Realm = Literal["staff", "panel"]
+Step = Literal["", "code", "set_up"]
 _NAMES: dict[Realm, str] = {"staff": "office_session", "panel": "panel_session"}
 
 login_manager = LoginManager()
@@ -41,6 +44,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.config.update(
         SIGN_IN_COOKIE_PREFIX="__Host-" if is_https else "",
         SIGN_IN_COOKIE_SECURE=is_https,
+        SECOND_FACTOR_REQUIRED=settings.requires_second_factor,
         # Flask-Login asks this cookie before our loader; the prefix keeps strangers from setting it
         REMEMBER_COOKIE_NAME="__Host-never-used",
     )
@@ -65,8 +69,34 @@ def cookie_name(realm: Realm) -> str:
 
 
 def current_identity() -> Identity | None:
-    """Who sends this request, by the cookie of the area that it is sent to."""
-    return current_user.identity if current_user.is_authenticated else None
+    """Who sends this request, by the cookie of the area that it is sent to.
+
+    None too for somebody who has still to show or set up a second factor: see `half_identity`.
+    """
+    known = _known()
+    return None if known is None or missing_step(known) else known
+
+
+def half_identity() -> Identity | None:
+    """Who has given the password and misses a second factor, which must be shown or set up."""
+    known = _known()
+    return known if known is not None and missing_step(known) else None
+
+
+def missing_step(identity: Identity) -> Step:
+    """What a person has still to do before anything opens."""
+    if identity.factor == "asked":
+        return "code"
+    is_staff = identity.area != "panel" and identity.acting is None
+    must_have = current_app.config["SECOND_FACTOR_REQUIRED"]
+    return "set_up" if is_staff and must_have and identity.factor == "none" else ""
+
+
+def is_acting_over() -> acting.Where | None:
+    """Where a session as another was, whose cookie the browser still has."""
+    _known()
+    over: acting.Where | None = g.get("acting_over")
+    return over
 
 
 def set_cookie(response: Response, area: Area, token: str) -> None:
@@ -102,20 +132,45 @@ def forget_panel_sessions(client_id: int) -> None:
         signin_sessions.delete_sessions_of_client(session, client_id)
 
 
+def _known() -> Identity | None:
+    return current_user.identity if current_user.is_authenticated else None
+
+
 def _load(incoming: Request) -> SignedIn | None:
     realm: Realm = "panel" if is_panel_path(incoming.path) else "staff"
     token = incoming.cookies.get(cookie_name(realm))
+    if not token and not acting.has_cookie(incoming):
+        return None
+    with platform_unit_of_work() as session:
+        identity = _find(session, realm, token, incoming)
+    return None if identity is None else SignedIn(identity)
+
+
+def _find(session: Session, realm: Realm, token: str | None, incoming: Request) -> Identity | None:
+    if not acting.has_cookie(incoming):
+        return find_identity(session, realm, token)
+    staff = find_identity(session, "staff", incoming.cookies.get(cookie_name("staff")))
+    found = acting.find(session, incoming, staff)
+    if found is not None and found.identity is not None:
+        return found.identity
+    if found is not None:
+        g.acting_over = found.where
+    return staff if realm == "staff" else find_identity(session, realm, token)
+
+
+def find_identity(session: Session, realm: Realm, token: str | None) -> Identity | None:
+    """Who a cookie of this realm belongs to, at the address that this request comes from."""
     if not token:
         return None
-    find = signed_in.find_client if realm == "panel" else signed_in.find_staff
-    with platform_unit_of_work() as session:
-        identity = find(session, token)
-    return None if identity is None else SignedIn(identity)
+    if realm == "panel":
+        return signed_in.find_client(session, token)
+    return signed_in.find_staff(session, token, request.remote_addr or "")
 
 
 def _ask_to_sign_in() -> Response:
     realm: Realm = "panel" if is_panel_path(request.path) else "staff"
-    had_session = cookie_name(realm) in request.cookies
+    half = half_identity()
+    had_session = half is None and cookie_name(realm) in request.cookies
     address = sign_in_with_next(ended=had_session)
     if wants_partial():
         # a redirect would be followed and the sign-in page swapped into a corner of this one

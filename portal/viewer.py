@@ -1,12 +1,28 @@
 """Who is looking: all that layouts, navigation and formatting may know about the person."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 import flask_babel
 from flask import g, has_request_context
 
 Area = Literal["office", "platform", "panel", "public"]
+
+
+@dataclass(frozen=True, slots=True)
+class ActingAs:
+    """The banner of staff signed in as somebody beneath: who is there, as whom, until when."""
+
+    by: str
+    name: str
+    detail: str
+    until: datetime
+    minutes_left: int
+    may_switch: bool
+    may_write: bool
+    end_endpoint: str
+    writing_endpoint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +43,7 @@ class Viewer:
     """One line above every page, for example that somebody acts for another person."""
     sign_out_endpoint: str = ""
     profile_endpoint: str = ""
+    acting: ActingAs | None = None
     brand_css: str = ""
     """Address of a generated style sheet that sets `--brand`."""
 

@@ -78,10 +78,15 @@ class Role(TenantOwned, Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     name: Mapped[str]
     permissions: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    version: Mapped[int] = mapped_column(server_default="1")
 
 
 class User(TenantOwned, Base):
-    """A person of a reseller who signs in to the back office."""
+    """A person of a reseller who signs in to the back office.
+
+    `allowed_networks`: addresses it may come from, in CIDR; empty means from everywhere.
+    `second_factor_since` only tells the lists; `second_factors` decides.
+    """
 
     __tablename__ = "users"
     __table_args__ = (
@@ -89,6 +94,7 @@ class User(TenantOwned, Base):
         Index("uq_users_email", "reseller_id", text("lower(email)"), unique=True),
         # sign-in asks before a tenant is known
         Index("ix_users_email", text("lower(email)")),
+        Index("ix_users_name", "reseller_id", text("lower(name)"), "id"),
         ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
         ForeignKeyConstraint(["reseller_id", "role_id"], ["roles.reseller_id", "roles.id"]),
         CheckConstraint("status in ('active', 'stop')", "status"),
@@ -103,6 +109,8 @@ class User(TenantOwned, Base):
     timezone: Mapped[str] = mapped_column(server_default="UTC")
     password_changed_at: Mapped[datetime | None]
     last_sign_in_at: Mapped[datetime | None]
+    allowed_networks: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    second_factor_since: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(server_default="1")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -126,6 +134,7 @@ class PlatformUser(Base):
     timezone: Mapped[str] = mapped_column(server_default="UTC")
     password_changed_at: Mapped[datetime | None]
     last_sign_in_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(server_default="1")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

@@ -92,18 +92,23 @@ def use_reset(session: Session, account: Account, token: str, password: str, *, 
     )
     if used is None:
         return False
+    end_links(session, account.area, account.subject_id)
+    signin.change_password(session, account, password, ip=ip, reason="password_reset")
+    return True
+
+
+def end_links(session: Session, area: Area, subject_id: int) -> None:
+    """No link that was mailed to the person before works any more."""
     session.execute(
         update(PasswordReset)
         .where(
-            PasswordReset.area == account.area,
-            PasswordReset.subject_id == account.subject_id,
+            PasswordReset.area == area,
+            PasswordReset.subject_id == subject_id,
             PasswordReset.used_at.is_(None),
         )
-        .values(used_at=at)
+        .values(used_at=now())
         .execution_options(synchronize_session=False)
     )
-    signin.change_password(session, account, password, ip=ip, reason="password_reset")
-    return True
 
 
 def delete_old_resets(session: Session) -> None:

@@ -5,9 +5,9 @@ changed since, a person stopped, a client deleted or its panel switched off, a r
 Rows of every tenant: `session` is one of the platform role.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     BindParameter,
@@ -35,9 +35,23 @@ from tenants.models import (
     Role,
     User,
 )
-from tenants.permissions import PLATFORM_ROLES
-from tenants.signin_models import SignInSession
-from tenants.signin_sessions import LIFETIMES, SEEN_EVERY, Area, hash_token
+from tenants.networks import is_allowed
+from tenants.permissions import PLATFORM_ROLES, Permission, PlatformPermission
+from tenants.signin_models import SecondFactor, SignInSession
+from tenants.signin_sessions import (
+    LIFETIMES,
+    SECOND_STEP_WITHIN,
+    SEEN_EVERY,
+    Area,
+    hash_token,
+)
+
+Factor = Literal["none", "asked", "shown"]
+# what signing in as somebody beneath takes, and what changing things there does
+_ACTING_RIGHTS: dict[Area, tuple[str, str]] = {
+    "platform": (PlatformPermission.TENANTS_EXECUTE, PlatformPermission.TENANTS_WRITE),
+    "office": (Permission.CLIENTS_EXECUTE, Permission.CLIENTS_WRITE),
+}
 
 _TOKEN_HASH: BindParameter[bytes] = bindparam("token_hash")
 _SESSION_COLUMNS = (
@@ -49,7 +63,24 @@ _SESSION_COLUMNS = (
     SignInSession.last_seen_at,
     SignInSession.expires_at,
     SignInSession.ended_at,
+    SignInSession.factor_at,
+    SignInSession.parent_hash,
+    SignInSession.writes_since,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """Who is really there when staff are signed in as somebody beneath."""
+
+    by_area: Area
+    by_id: int
+    by_label: str
+    by_name: str
+    until: datetime
+    may_switch: bool
+    """Whether its own role lets it change what it looks at."""
+    may_write: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,32 +102,69 @@ class Identity:
     reseller_name: str
     role_name: str
     token_hash: bytes
+    factor: Factor = "none"
+    """`asked` while a second factor has still to be shown: such a session opens nothing else."""
+    acting: Acting | None = None
 
     @property
     def reseller_id(self) -> int | None:
         return self.reseller_ids[0] if self.reseller_ids else None
 
 
-def find_staff(session: Session, token: str) -> Identity | None:
-    """The person of a reseller or of the platform behind a cookie; None when it is not valid."""
+def find_staff(session: Session, token: str, ip: str) -> Identity | None:
+    """The person of a reseller or of the platform behind a cookie; None when it is not valid.
+
+    Nor is it for somebody at an address that the person may not come from.
+    """
     row = session.execute(_STAFF, {"token_hash": hash_token(token)}).one_or_none()
-    if row is None or not _is_alive(row):
+    if row is None or row.parent_hash is not None or not _is_alive(row):
+        return None
+    if not is_allowed(row.allowed_networks or (), ip):
         return None
     _touch(session, row)
-    if row.area == "platform":
-        return Identity(
-            area="platform",
-            subject_id=row.subject_id,
-            name=row.name,
-            login=row.login,
-            locale=row.locale,
-            timezone=row.timezone,
-            permissions=frozenset(PLATFORM_ROLES[row.platform_role]),
-            reseller_ids=(),
-            reseller_name="",
-            role_name=row.platform_role,
-            token_hash=row.token_hash,
-        )
+    return _office_identity(row) if row.area == "office" else _platform_identity(row)
+
+
+def find_client(session: Session, token: str) -> Identity | None:
+    """The client behind a panel's cookie; None when it is not valid."""
+    row = session.execute(_CLIENT, {"token_hash": hash_token(token)}).one_or_none()
+    if row is None or row.parent_hash is not None or not _is_alive(row):
+        return None
+    _touch(session, row)
+    return _client_identity(row)
+
+
+def find_acting(session: Session, token: str, by: Identity) -> Identity | None:
+    """As whom the staff `by` are signed in; None when that is over or of another session.
+
+    The parent's session must be the one that `by` was found by in this very request.
+    """
+    token_hash = {"token_hash": hash_token(token)}
+    query, make = (_STAFF, _office_identity)
+    row = session.execute(query, token_hash).one_or_none()
+    if row is None:
+        query, make = (_CLIENT, _client_identity)
+        row = session.execute(query, token_hash).one_or_none()
+    if row is None or row.parent_hash != by.token_hash or not _is_alive(row):
+        return None
+    execute, write = _ACTING_RIGHTS[by.area]
+    if execute not in by.permissions:
+        return None
+    _touch(session, row)
+    may_switch = write in by.permissions
+    acting = Acting(
+        by_area=by.area,
+        by_id=by.subject_id,
+        by_label=by.login,
+        by_name=by.name,
+        until=row.expires_at,
+        may_switch=may_switch,
+        may_write=may_switch and row.writes_since is not None,
+    )
+    return replace(make(row), acting=acting, factor="none")
+
+
+def _office_identity(row: Row[Any]) -> Identity:
     home = row.reseller_id
     return Identity(
         area="office",
@@ -110,15 +178,28 @@ def find_staff(session: Session, token: str) -> Identity | None:
         reseller_name=row.reseller_name,
         role_name=row.role_name,
         token_hash=row.token_hash,
+        factor=_factor(row),
     )
 
 
-def find_client(session: Session, token: str) -> Identity | None:
-    """The client behind a panel's cookie; None when it is not valid."""
-    row = session.execute(_CLIENT, {"token_hash": hash_token(token)}).one_or_none()
-    if row is None or not _is_alive(row):
-        return None
-    _touch(session, row)
+def _platform_identity(row: Row[Any]) -> Identity:
+    return Identity(
+        area="platform",
+        subject_id=row.subject_id,
+        name=row.name,
+        login=row.login,
+        locale=row.locale,
+        timezone=row.timezone,
+        permissions=frozenset(PLATFORM_ROLES[row.platform_role]),
+        reseller_ids=(),
+        reseller_name="",
+        role_name=row.platform_role,
+        token_hash=row.token_hash,
+        factor=_factor(row),
+    )
+
+
+def _client_identity(row: Row[Any]) -> Identity:
     return Identity(
         area="panel",
         subject_id=row.subject_id,
@@ -134,15 +215,25 @@ def find_client(session: Session, token: str) -> Identity | None:
     )
 
 
+def _factor(row: Row[Any]) -> Factor:
+    if not row.has_factor:
+        return "none"
+    return "asked" if row.factor_at is None else "shown"
+
+
 def _is_alive(row: Row[Any]) -> bool:
     at = now()
     changed_at: datetime | None = row.password_changed_at
+    is_pending = (
+        row.parent_hash is None and row.area != "panel" and row.has_factor and row.factor_at is None
+    )
     return (
         row.ended_at is None
         and row.is_open
         and row.expires_at > at
         and row.last_seen_at > at - LIFETIMES[row.area].idle
         and (changed_at is None or row.created_at >= changed_at)
+        and not (is_pending and row.created_at <= at - SECOND_STEP_WITHIN)
     )
 
 
@@ -176,6 +267,15 @@ def _staff_query() -> Executable:
         .correlate(SignInSession)
         .scalar_subquery()
     )
+    has_factor = (
+        select(SecondFactor.subject_id)
+        .where(
+            SecondFactor.area == SignInSession.area,
+            SecondFactor.subject_id == SignInSession.subject_id,
+        )
+        .correlate(SignInSession)
+        .exists()
+    )
     is_open = or_(
         and_(SignInSession.area == "platform", PlatformUser.status == "active"),
         and_(SignInSession.area == "office", User.status == "active", is_trading()),
@@ -193,6 +293,8 @@ def _staff_query() -> Executable:
             PlatformUser.role.label("platform_role"),
             Role.name.label("role_name"),
             Role.permissions,
+            User.allowed_networks,
+            has_factor.label("has_factor"),
             Reseller.name.label("reseller_name"),
             family.label("family"),
             func.coalesce(is_open, False).label("is_open"),

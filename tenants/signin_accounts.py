@@ -3,7 +3,7 @@
 Rows of every tenant: `session` is one of the platform role.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, func, select
 
@@ -11,7 +11,9 @@ from core.db import Session
 from core.errors import NotFoundError
 from core.tenancy import Actor
 from tenants.models import Client, ClientCompany, ClientLogin, PlatformUser, Reseller, User
+from tenants.networks import is_allowed
 from tenants.signed_in import is_trading
+from tenants.signin_models import SecondFactor
 from tenants.signin_sessions import Area
 
 # of a name that many tenants know, so many accounts are tried; the others sign in at the address
@@ -32,6 +34,16 @@ class Account:
     locale: str
     password_hash: str | None
     is_open: bool
+    has_factor: bool = False
+    allowed_networks: tuple[str, ...] = ()
+
+    def is_open_at(self, ip: str) -> bool:
+        """Whether the person may sign in from this address."""
+        return self.is_open and is_allowed(self.allowed_networks, ip)
+
+    def at_address(self, email: str) -> "Account":
+        """The same person as it was reached and signed in before its address changed."""
+        return replace(self, email=email, label=email)
 
     @property
     def client_id(self) -> int | None:
@@ -98,6 +110,14 @@ def _in_reseller(column: SQLColumnExpression[int], reseller_id: int | None) -> C
     return column.is_not(None) if reseller_id is None else column == reseller_id
 
 
+def _has_factor(area: Area, subject_id: SQLColumnExpression[int]) -> ColumnElement[bool]:
+    return (
+        select(SecondFactor.subject_id)
+        .where(SecondFactor.area == area, SecondFactor.subject_id == subject_id)
+        .exists()
+    )
+
+
 def _platform_accounts(session: Session, condition: ColumnElement[bool]) -> list[Account]:
     return [
         Account(
@@ -110,15 +130,18 @@ def _platform_accounts(session: Session, condition: ColumnElement[bool]) -> list
             locale=user.locale,
             password_hash=user.password_hash,
             is_open=user.status == "active",
+            has_factor=has_factor,
         )
-        for user in session.scalars(select(PlatformUser).where(condition))
+        for user, has_factor in session.execute(
+            select(PlatformUser, _has_factor("platform", PlatformUser.id)).where(condition)
+        )
     ]
 
 
 def _office_accounts(session: Session, condition: ColumnElement[bool]) -> list[Account]:
     open_now = and_(User.status == "active", is_trading())
     rows = session.execute(
-        select(User, open_now)
+        select(User, open_now, _has_factor("office", User.id))
         .join(Reseller, Reseller.id == User.reseller_id)
         .where(condition)
         .order_by(open_now.desc(), User.id)
@@ -135,8 +158,10 @@ def _office_accounts(session: Session, condition: ColumnElement[bool]) -> list[A
             locale=user.locale,
             password_hash=user.password_hash,
             is_open=is_open,
+            has_factor=has_factor,
+            allowed_networks=tuple(user.allowed_networks),
         )
-        for user, is_open in rows
+        for user, is_open, has_factor in rows
     ]
 
 
@@ -151,6 +176,7 @@ def _panel_accounts(session: Session, condition: ColumnElement[bool]) -> list[Ac
             ).label("email"),
             func.coalesce(func.nullif(ClientCompany.locale, ""), Reseller.locale).label("locale"),
             open_now.label("is_open"),
+            _has_factor("panel", Client.id).label("has_factor"),
         )
         .join(Client, Client.id == ClientLogin.client_id)
         .join(Reseller, Reseller.id == ClientLogin.reseller_id)
@@ -170,6 +196,7 @@ def _panel_accounts(session: Session, condition: ColumnElement[bool]) -> list[Ac
             locale=row.locale,
             password_hash=row.ClientLogin.password_hash,
             is_open=row.is_open,
+            has_factor=row.has_factor,
         )
         for row in rows
     ]

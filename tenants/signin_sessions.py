@@ -34,11 +34,18 @@ LIFETIMES: dict[Area, Lifetime] = {"office": STAFF, "platform": STAFF, "panel": 
 # a row per click would make every read a write
 SEEN_EVERY = timedelta(minutes=1)
 KEPT_AFTER_END = timedelta(days=30)
+# between the password and the second factor
+SECOND_STEP_WITHIN = timedelta(minutes=10)
+# staff signed in as somebody beneath
+ACTING_FOR = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSession:
-    """One line of "my sessions"; `key` names it without being of use as a cookie."""
+    """One line of "my sessions"; `key` names it without being of use as a cookie.
+
+    `acting_label`: who of the staff is signed in as this person; empty for the person itself.
+    """
 
     key: str
     ip: str
@@ -46,6 +53,20 @@ class OpenSession:
     created_at: datetime
     last_seen_at: datetime
     is_current: bool
+    acting_label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ActingSession:
+    """Somebody as whom the staff behind a session are signed in."""
+
+    key: str
+    area: Area
+    subject_id: int
+    reason: str
+    created_at: datetime
+    expires_at: datetime
+    may_write: bool
 
 
 def hash_token(token: str) -> bytes:
@@ -61,8 +82,12 @@ def begin_session(
     reseller_id: int | None,
     ip: str,
     user_agent: str,
+    with_factor: bool = False,
 ) -> str:
-    """A new row; returns the token for the cookie, which is known nowhere else."""
+    """A new row; returns the token for the cookie, which is known nowhere else.
+
+    `with_factor`: the person has just shown its second factor.
+    """
     token = new_token()
     at = now()
     session.add(
@@ -76,10 +101,114 @@ def begin_session(
             created_at=at,
             last_seen_at=at,
             expires_at=at + LIFETIMES[area].absolute,
+            factor_at=at if with_factor else None,
         )
     )
     session.flush()
     return token
+
+
+def begin_acting_session(
+    session: Session,
+    *,
+    area: Area,
+    subject_id: int,
+    reseller_id: int,
+    parent_hash: bytes,
+    label: str,
+    reason: str,
+    ip: str,
+    user_agent: str,
+) -> str:
+    """A session of staff as somebody beneath; the token of its cookie.
+
+    It lives inside the session `parent_hash` and for `ACTING_FOR` at most; an earlier one of the
+    same parent in this area ends.
+    """
+    _end_all(
+        session,
+        "replaced",
+        SignInSession.parent_hash == parent_hash,
+        SignInSession.area == area,
+    )
+    token = new_token()
+    at = now()
+    session.add(
+        SignInSession(
+            token_hash=hash_token(token),
+            area=area,
+            subject_id=subject_id,
+            reseller_id=reseller_id,
+            ip=ip,
+            user_agent=user_agent[:300],
+            created_at=at,
+            last_seen_at=at,
+            expires_at=at + ACTING_FOR,
+            parent_hash=parent_hash,
+            acting_label=label,
+            acting_reason=reason,
+        )
+    )
+    session.flush()
+    return token
+
+
+def list_acting(session: Session, parent_hash: bytes) -> list[ActingSession]:
+    """As whom the staff behind this session are signed in now."""
+    rows = session.scalars(
+        select(SignInSession)
+        .where(
+            SignInSession.parent_hash == parent_hash,
+            SignInSession.ended_at.is_(None),
+            SignInSession.expires_at > now(),
+        )
+        .order_by(SignInSession.created_at.desc())
+    )
+    return [
+        ActingSession(
+            key=row.token_hash.hex(),
+            area=row.area,  # type: ignore[arg-type]  # checked by the table
+            subject_id=row.subject_id,
+            reason=row.acting_reason or "",
+            created_at=row.created_at,
+            expires_at=row.expires_at,
+            may_write=row.writes_since is not None,
+        )
+        for row in rows
+    ]
+
+
+def switch_writing(session: Session, token_hash: bytes, *, on: bool) -> bool:
+    """Let an acting session write, or only look again; False when that is so already."""
+    column = SignInSession.writes_since
+    return bool(
+        session.scalars(
+            update(SignInSession)
+            .where(
+                SignInSession.token_hash == token_hash,
+                SignInSession.parent_hash.is_not(None),
+                SignInSession.ended_at.is_(None),
+                column.is_(None) if on else column.is_not(None),
+            )
+            .values(writes_since=now() if on else None)
+            .returning(SignInSession.token_hash)
+            .execution_options(synchronize_session=False)
+        ).all()
+    )
+
+
+def end_acting(session: Session, parent_hash: bytes, key: str, reason: str) -> bool:
+    """End a session as another, by its key; only the staff's whose session is its parent."""
+    try:
+        token_hash = bytes.fromhex(key)
+    except ValueError:
+        return False
+    return _end(
+        session,
+        reason,
+        SignInSession.parent_hash == parent_hash,
+        SignInSession.token_hash == token_hash,
+    )
 
 
 def list_sessions(
@@ -107,6 +236,7 @@ def list_sessions(
             created_at=row.created_at,
             last_seen_at=row.last_seen_at,
             is_current=row.token_hash == current,
+            acting_label=row.acting_label or "",
         )
         for row in rows
     ]
@@ -182,6 +312,14 @@ def _end(session: Session, reason: str, *conditions: ColumnElement[bool]) -> boo
 
 
 def _end_all(session: Session, reason: str, *conditions: ColumnElement[bool]) -> Sequence[bytes]:
+    ended = _end_now(session, reason, *conditions)
+    if ended:
+        # what was opened inside them is over too
+        _end_now(session, "parent_ended", SignInSession.parent_hash.in_(ended))
+    return ended
+
+
+def _end_now(session: Session, reason: str, *conditions: ColumnElement[bool]) -> Sequence[bytes]:
     return session.scalars(
         update(SignInSession)
         .where(*conditions, SignInSession.ended_at.is_(None))

@@ -29,7 +29,7 @@ def create_role(
 
     `actor` is given only where no tenant scope is set.
     """
-    clean = _name(name)
+    clean = checked_name(name)
     taken = session.scalar(
         select(Role.id).where(Role.reseller_id == reseller_id, Role.name == clean)
     )
@@ -69,7 +69,7 @@ def create_user(
     `actor` is given only where no tenant scope is set. Raises InvalidInputError for a wrong or
     taken address, an unknown role of this reseller, an unknown time zone, or a weak password.
     """
-    clean, address = _name(name), _address(email)
+    clean, address = checked_name(name), checked_address(email)
     taken = session.scalar(
         select(User.id).where(
             User.reseller_id == reseller_id, func.lower(User.email) == address.lower()
@@ -115,7 +115,7 @@ def create_platform_user(
     timezone: str = "UTC",
 ) -> PlatformUser:
     """A person of the platform's operator (platform role only); raises InvalidInputError."""
-    clean, address = _name(name), _address(email)
+    clean, address = checked_name(name), checked_address(email)
     if role not in PLATFORM_ROLES:
         raise InvalidInputError("Choose a role.", "role")
     taken = session.scalar(
@@ -136,7 +136,8 @@ def create_platform_user(
     return user
 
 
-def _name(name: str) -> str:
+def checked_name(name: str) -> str:
+    """One line of a person's or role's name; raises InvalidInputError at `name`."""
     clean = " ".join(name.split())
     if not clean:
         raise InvalidInputError("Enter a name.", "name")
@@ -145,7 +146,8 @@ def _name(name: str) -> str:
     return clean
 
 
-def _address(email: str) -> str:
+def checked_address(email: str) -> str:
+    """An address that our mail can reach; raises InvalidInputError at `email`."""
     address = checked_email(email, "email")
     if not address:
         raise InvalidInputError("Enter an e-mail address.", "email")

@@ -81,6 +81,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "panel_access": (_l("Panel access"), "off"),
         "password_reset": (_l("Password reset"), "off"),
         "report": (_l("Report"), "off"),
+        "security": (_l("Account security"), "info"),
     },
     "level": {
         "info": (_l("info"), "info"),

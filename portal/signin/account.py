@@ -2,27 +2,35 @@
 
 from dataclasses import dataclass
 
-from flask import flash, redirect, request, session
+from flask import current_app, flash, redirect, request, session
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from core.errors import InvalidInputError, TooManyAttemptsError
+from core.db import Session
+from core.errors import InvalidInputError, NotFoundError, TooManyAttemptsError
 from core.platform_uow import platform_unit_of_work
 from portal import sessions
 from portal.access import panel_view, staff_view
 from portal.errors import LAYOUTS
 from portal.htmx import render
 from portal.sessions import current_identity
+from portal.signed_in_devices import describe
 from portal.signin.attempts import client_ip, own_password_attempt, wait_text
 from portal.signin.blueprint import bp
-from portal.signin.devices import describe
 from portal.signin.doors import PANEL, STAFF, Door
 from portal.signin.forms import ChangePasswordForm
 from portal.wording import refusal
-from tenants import passwords, signin, signin_accounts, signin_sessions, signin_throttle
+from tenants import (
+    passwords,
+    second_factor,
+    signin,
+    signin_accounts,
+    signin_sessions,
+    signin_throttle,
+)
 from tenants.signed_in import Identity
-from tenants.signin_sessions import OpenSession
+from tenants.signin_sessions import ActingSession, OpenSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,7 @@ def _set_password(form: ChangePasswordForm) -> str:
             reseller_id=me.reseller_id,
             ip=client_ip(),
             user_agent=request.user_agent.string,
+            with_factor=me.factor == "shown",
         )
 
 
@@ -166,12 +175,37 @@ def _end_other_sessions(door: Door) -> Response:
     return redirect(door.url("account"), 303)
 
 
+@bp.post("/account/acting/end")
+@staff_view
+def end_acting() -> ResponseReturnValue:
+    """Close what was opened as somebody else, from one's own page."""
+    me = _me()
+    with platform_unit_of_work() as db:
+        signin_sessions.end_acting(db, me.token_hash, request.form.get("key", ""), "ended_by_staff")
+    flash(_("The session has ended."), "success")
+    return redirect(STAFF.url("account"), 303)
+
+
+def _list_acting(db: Session, me: Identity) -> list[tuple[str, ActingSession]]:
+    found = []
+    for one in signin_sessions.list_acting(db, me.token_hash):
+        try:
+            account = signin_accounts.get_account(db, one.area, one.subject_id)
+        except NotFoundError:
+            # a panel switched off meanwhile: the session opens nothing any more
+            continue
+        found.append((f"{account.name} ({account.label})", one))
+    return found
+
+
 def _draw(door: Door, form: ChangePasswordForm, *, status: int = 200) -> Response:
     me = _me()
     with platform_unit_of_work() as db:
         found = signin_sessions.list_sessions(
             db, area=me.area, subject_id=me.subject_id, current=me.token_hash
         )
+        factor = second_factor.find_state(db, me.area, me.subject_id)
+        acting_as = _list_acting(db, me)
     return render(
         "signin/account.html",
         status=status,
@@ -179,6 +213,10 @@ def _draw(door: Door, form: ChangePasswordForm, *, status: int = 200) -> Respons
         me=me,
         form=form,
         devices=[Device(describe(one.user_agent), one) for one in found],
+        factor=factor,
+        few_codes=second_factor.FEW_CODES,
+        may_disable=not current_app.config["SECOND_FACTOR_REQUIRED"],
+        acting_as=acting_as,
         min_length=passwords.MIN_LENGTH,
         password_url=door.url("change_password"),
         end_url=door.url("end_session"),

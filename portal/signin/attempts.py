@@ -74,6 +74,11 @@ def own_password_attempt(area: str, subject_id: int) -> Attempt:
     return Attempt((make_key("own_password", area, subject_id, limit=PAIR),))
 
 
+def second_step_attempt(area: str, subject_id: int) -> Attempt:
+    """A code, asked for after the password: nobody else can use the person's tries up."""
+    return Attempt((make_key("second_step", area, subject_id, limit=PAIR),))
+
+
 def remember_device(response: Response, door: Door, name: str, *reseller_ids: int | None) -> None:
     """Let this browser be counted by itself for this account from now on.
 

@@ -2,8 +2,8 @@
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import EmailField, PasswordField, StringField
-from wtforms.validators import InputRequired
+from wtforms import EmailField, HiddenField, PasswordField, StringField
+from wtforms.validators import InputRequired, Length
 
 
 class StaffSignInForm(FlaskForm):  # type: ignore[misc]  # flask-wtf has no types
@@ -33,3 +33,31 @@ class ChangePasswordForm(FlaskForm):  # type: ignore[misc]  # as above
         _l("Present password"), [InputRequired(_l("Enter your present password."))]
     )
     password = PasswordField(_l("New password"), [InputRequired(_l("Enter a new password."))])
+
+
+def _code(label: str, message: str) -> StringField:
+    return StringField(
+        label, [InputRequired(message), Length(max=60, message=_l("This is too long."))]
+    )
+
+
+class SecondStepForm(FlaskForm):  # type: ignore[misc]  # as above
+    code = _code(_l("Code"), _l("Enter the code."))
+
+
+class SetUpForm(FlaskForm):  # type: ignore[misc]  # as above
+    """`offer` is the sealed secret that the page shows; it is stored when a code confirms it."""
+
+    offer = HiddenField()
+    code = _code(_l("Code that the app shows"), _l("Enter the code."))
+
+
+class RenewCodesForm(FlaskForm):  # type: ignore[misc]  # as above
+    code = _code(_l("Code of your app"), _l("Enter the code."))
+
+
+class DisableForm(FlaskForm):  # type: ignore[misc]  # as above
+    current = PasswordField(
+        _l("Present password"), [InputRequired(_l("Enter your present password."))]
+    )
+    code = _code(_l("Code of your app"), _l("Enter the code."))

@@ -15,7 +15,7 @@ from portal.signin.attempts import client_ip, remember_device, sign_in_attempt, 
 from portal.signin.blueprint import bp
 from portal.signin.doors import PANEL, STAFF, Door, enter_tenant, page_after
 from portal.signin.forms import PanelSignInForm, StaffSignInForm
-from tenants import signed_in, signin, signin_accounts, signin_sessions, signin_throttle
+from tenants import signin, signin_accounts, signin_sessions, signin_throttle
 from tenants.signed_in import Identity
 
 SignInForm = StaffSignInForm | PanelSignInForm
@@ -24,9 +24,9 @@ SignInForm = StaffSignInForm | PanelSignInForm
 @bp.get("/")
 @public_view(reason="leads to the right door")
 def home() -> ResponseReturnValue:
-    identity = sessions.current_identity()
+    identity = sessions.current_identity() or sessions.half_identity()
     if identity is not None:
-        return redirect(page_after(identity, None), 303)
+        return redirect(_next_after(identity), 303)
     with platform_unit_of_work() as db:
         door = STAFF if enter_tenant(db, STAFF) is None else PANEL
     return redirect(door.url("sign_in"), 303)
@@ -57,10 +57,10 @@ def panel_sign_out() -> ResponseReturnValue:
 
 
 def _sign_in(door: Door, form: SignInForm) -> ResponseReturnValue:
-    identity = sessions.current_identity()
+    identity = sessions.current_identity() or sessions.half_identity()
     if request.method == "GET":
         if identity is not None:
-            return redirect(page_after(identity, request.args.get("next")), 303)
+            return redirect(_next_after(identity), 303)
         with platform_unit_of_work() as db:
             enter_tenant(db, door)
         return _draw(door, form, notice=_notice())
@@ -83,7 +83,7 @@ def _try(door: Door, form: SignInForm, before: Identity | None) -> Response:
         signin_throttle.count_attempt(db, attempt.keys)
         accounts = signin_accounts.list_accounts(db, door.area, name, reseller_id)
     # slow on purpose, so no connection is held while it runs
-    match = signin.find_match(accounts, password)
+    match = signin.find_match(accounts, password, ip)
     with platform_unit_of_work() as db:
         token = None
         if match is not None:
@@ -97,26 +97,33 @@ def _try(door: Door, form: SignInForm, before: Identity | None) -> Response:
             signin_throttle.take_back(db, attempt.shared)
             if before is not None:
                 _end_current(before, db, "signed_in_again")
-        identity = _identify(db, door, token)
+        identity = sessions.find_identity(db, door.realm, token)
     if match is None or token is None or identity is None:
         return _refused(door, form)
     # nothing of the time before sign-in is believed afterwards: a new form secret too
     session.clear()
-    response = redirect(page_after(identity, request.args.get("next")), 303)
+    response = redirect(_next_after(identity), 303)
     sessions.set_cookie(response, match.area, token)
     remember_device(response, door, name, reseller_id)
     return response
 
 
-def _identify(db: Session, door: Door, token: str | None) -> Identity | None:
-    if token is None:
-        return None
-    find = signed_in.find_client if door.realm == "panel" else signed_in.find_staff
-    return find(db, token)
+def _next_after(identity: Identity) -> str:
+    """The page that was wanted, or first the second step that is due."""
+    wanted = request.args.get("next")
+    step = sessions.missing_step(identity)
+    if step == "code":
+        return STAFF.url("second_step", next=wanted)
+    if step == "set_up":
+        return STAFF.url("second_factor_set_up", next=wanted)
+    return page_after(identity, wanted)
 
 
 def _sign_out(door: Door) -> Response:
-    identity = sessions.current_identity()
+    identity = sessions.current_identity() or sessions.half_identity()
+    if identity is not None and identity.acting is not None:
+        # staff in a client's panel are not the client: they leave, and the client stays
+        return redirect("/clients/", 303)
     if identity is not None:
         with platform_unit_of_work() as db:
             _end_current(identity, db, "sign_out")

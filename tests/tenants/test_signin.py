@@ -146,7 +146,7 @@ def count_rows() -> tuple[int, ...]:
 def test_a_session_knows_the_whole_person(acme: Tenant) -> None:
     west = make_tenant("Acme West", "acme-west", parent_id=acme.id)
     with platform_unit_of_work() as session:
-        identity = signed_in.find_staff(session, begin(session, acme))
+        identity = signed_in.find_staff(session, begin(session, acme), "127.0.0.1")
 
     assert identity is not None
     assert identity.reseller_ids == (acme.id, west.id)
@@ -167,7 +167,7 @@ def test_a_clients_language_is_its_own_else_its_resellers(acme: Tenant) -> None:
             user_agent="",
         )
         identity = signed_in.find_client(session, token)
-        assert signed_in.find_staff(session, token) is None
+        assert signed_in.find_staff(session, token, "127.0.0.1") is None
 
     assert identity is not None
     assert (identity.locale, identity.timezone) == ("en", "Asia/Tokyo")
@@ -274,7 +274,7 @@ def test_somebody_without_a_password_cannot_sign_in_but_ask_for_a_link(acme: Ten
 
     with platform_unit_of_work() as session:
         account = signin_accounts.get_account(session, "office", user.id)
-        assert signin.find_match([account], "") is None
+        assert signin.find_match([account], "", "127.0.0.1") is None
         token = password_resets.create_reset(session, account)
         assert password_resets.find_reset(session, ("office",), token) == account
 

@@ -14,11 +14,11 @@ from core.platform_uow import platform_unit_of_work
 from portal.access import platform_view
 from portal.fields import put_error
 from portal.htmx import hx, render, wants_partial
+from portal.invitations import queue_invitation
 from portal.platform.actor import platform_actor
 from portal.platform.resellers import queries
 from portal.platform.resellers.blueprint import bp
 from portal.platform.resellers.forms import ResellerForm
-from portal.platform.resellers.invitations import queue_invitation
 from portal.wording import refusal
 from tenants import resellers
 from tenants.models import Reseller

@@ -61,6 +61,7 @@ def show(reseller_id: int) -> ResponseReturnValue:
         "platform/resellers/show.html",
         row=row,
         may_write=current_viewer().may(PlatformPermission.TENANTS_WRITE),
+        may_sign_in=current_viewer().may(PlatformPermission.TENANTS_EXECUTE),
         at=now(),
         **parts,  # type: ignore[arg-type]  # no key of it is `status`
     )
