@@ -127,8 +127,10 @@ def half_signed_in_view(*steps: Step) -> Callable[[View[P]], View[P]]:
         @functools.wraps(view)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
             identity = current_identity() or half_identity()
-            is_due = identity is not None and sessions.missing_step(identity) in steps
-            return view(*args, **kwargs) if is_due else _sign_in()
+            if identity is None:
+                return _sign_in()
+            is_due = sessions.missing_step(identity) in steps
+            return view(*args, **kwargs) if is_due else redirect("/", 303)
 
         return _mark(wrapper, Access("staff"))
 

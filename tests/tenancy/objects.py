@@ -21,6 +21,7 @@ PARAMETERS = {
     "refill_id": "refill",
     "reseller_id": "reseller",
     "task_id": "task",
+    "role_id": "role",
     "terms_id": "terms",
     "transaction_id": "transaction",
     "user_id": "user",
@@ -48,9 +49,11 @@ OTHER_STATES = {
     "card": ("other_card",),
     "refill": ("open_refill", "hosted_refill"),
     "task": ("open_task",),
+    "role": ("spare_role",),
     "tax_profile": ("spare_tax_profile",),
     "terms": ("spare_terms",),
     "transaction": ("pending_transaction", "unbilled_transaction"),
+    "user": ("invited_user", "guarded_user"),
 }
 # Parameters that name no row of a tenant: values that the route takes, and why it is one.
 PLAIN_PARAMETERS = {
@@ -58,6 +61,7 @@ PLAIN_PARAMETERS = {
     "gateway": (("authorizenet",), "one of the gateways that we know"),
     "name": (("available", "live", "fixed"), "one of the three balances"),
     "type": (("payment", "charge"), "a kind of transaction"),
+    "platform_user_id": (("1",), "staff of the operator: no tenant owns them"),
     "token": (("no-such-token",), "a secret of 256 bits, kept as its hash; tested with sign-in"),
 }
 # A name in a query or a form: the kind that it names.
@@ -74,14 +78,16 @@ FIELDS = {
     "pick": "client",
     "reseller": "reseller",
     "reseller_id": "reseller",
+    "role_id": "role",
     "saved_card_id": "card",
     "tenant": "reseller",
 }
 # Names in queries and forms that name no row of a tenant.
 PLAIN_FIELDS = {
-    "after", "all", "amount", "asked", "before", "column", "columns", "enabled", "filters",
-    "format", "general-name", "key", "kind", "look", "next", "owed", "period", "pinned", "portal",
-    "q", "run", "service", "status", "tag", "typed", "version",
+    "after", "all", "amount", "asked", "before", "column", "columns", "email", "enabled",
+    "filters", "format", "general-name", "key", "kind", "look", "mode", "name", "next", "owed",
+    "period", "permissions", "pinned", "portal", "q", "run", "service", "standard", "status",
+    "tag", "typed", "version",
 }  # fmt: skip
 # Ids that our own form brings along for the row that it makes: another's id is no row yet.
 MADE_BY_FORM = {

@@ -117,4 +117,4 @@ def test_no_form_is_listed_that_is_shown_or_gone(stage: Stage, office_forms, pan
 def test_the_cast_is_complete(stage: Stage):
     assert tuple(stage.actors) == NAMES
     areas = {row.access.area for row in list_rows()}
-    assert areas <= {"office", "platform", "panel", "staff", "public"}
+    assert areas <= {"office", "platform", "panel", "staff", "acting", "public"}

@@ -9,6 +9,7 @@ from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import pyotp
 from sqlalchemy import select
 
 from billing import (
@@ -25,6 +26,7 @@ from core.clock import now
 from core.config import Settings
 from core.db import Session
 from core.ids import new_id
+from core.platform_uow import platform_unit_of_work
 from core.tenancy import tenant_scope
 from core.uow import unit_of_work
 from mail.models import MailMessage
@@ -39,10 +41,22 @@ from payments.models import (
     Refill,
     SavedCard,
 )
-from tenants import client_blocks, client_files, client_notes, events, resellers, tasks
+from tenants import (
+    client_blocks,
+    client_files,
+    client_notes,
+    events,
+    resellers,
+    second_factor,
+    signin_accounts,
+    signin_sessions,
+    staff,
+    tasks,
+)
 from tenants.client_blocks import Company
 from tenants.clients import get_client
 from tenants.models import AuditRecord, ClientTag, Event, File, User
+from tenants.permissions import Permission
 from tests.factories import cast
 from tests.tenancy.database import Database
 
@@ -130,8 +144,8 @@ NO_TOKENS = {
     "from_address", "gateway", "ip", "key", "kind", "last_four", "lease_owner", "level", "locale",
     "login", "mail_from", "main_email", "media_type", "method", "name_key", "noc_email",
     "object_id", "object_type", "original_currency", "part", "password_hash", "portal_host",
-    "rates_email", "result_type", "service", "source", "state", "status", "step", "tax_mode",
-    "template", "timezone", "to_address", "type", "user_agent", "webhook_token",
+    "rates_email", "result_type", "secret", "service", "source", "state", "status", "step",
+    "tax_mode", "template", "timezone", "to_address", "type", "user_agent", "webhook_token",
 }  # fmt: skip
 
 
@@ -168,11 +182,36 @@ def _make_tenant(
     )
     with tenant_scope(made.scope), unit_of_work() as session:
         shared = _furnish_tenant(session, settings, made, token, currency)
+    _guard_user(settings, int(shared["guarded_user"]))
     owners = tuple(
         _make_owner(made, name, number, Decimal(amount), currency, timezone, shared)
         for number, amount in enumerate(amounts, 1)
     )
     return Tenant(made, token, owners)
+
+
+def _guard_user(settings: Settings, user_id: int) -> None:
+    """With a second factor and a session, as a colleague finds it."""
+    secret = second_factor.new_secret()
+    with platform_unit_of_work() as session:
+        account = signin_accounts.get_account(session, "office", user_id)
+        second_factor.create_factor(
+            session,
+            account,
+            secret=secret,
+            code=pyotp.TOTP(secret).at(now()),
+            key_ring=settings.credential_key_ring,
+            ip="127.0.0.1",
+        )
+        signin_sessions.begin_session(
+            session,
+            area="office",
+            subject_id=user_id,
+            reseller_id=account.reseller_id,
+            ip="127.0.0.1",
+            user_agent="Matrix",
+            with_factor=True,
+        )
 
 
 def _make_empty() -> Tenant:
@@ -240,6 +279,20 @@ def _furnish_tenant(
         )
     )
     user = session.scalars(select(User).where(User.id == tenant.viewer_id)).one()
+    spare_role = staff.create_role(
+        session, reseller_id=tenant.id, name=f"Spare {token}", permissions=[Permission.TAGS_READ]
+    )
+    invited, guarded = (
+        staff.create_user(
+            session,
+            reseller_id=tenant.id,
+            role_id=user.role_id,
+            email=f"{name}@{tenant.code}.example",
+            name=f"{name} {token}",
+            password=password,
+        )
+        for name, password in (("invited", None), ("guarded", cast.PASSWORD))
+    )
     session.flush()
     return {
         "reseller": str(tenant.id),
@@ -254,6 +307,9 @@ def _furnish_tenant(
         "user": str(user.id),
         "role": str(user.role_id),
         **_make_tasks(session, token),
+        "spare_role": str(spare_role.id),
+        "invited_user": str(invited.id),
+        "guarded_user": str(guarded.id),
     }
 
 

@@ -44,14 +44,24 @@ def change_status(user_id: int) -> ResponseReturnValue:
 @bp.post("/<int:user_id>/sessions/end")
 @office_view(Permission.USERS_EXECUTE)
 def end_session(user_id: int) -> ResponseReturnValue:
-    """One session by its key, or all of them."""
+    """The one session that its key names."""
     with unit_of_work() as session:
         users.get_other(session, user_id, current_me())
     key = request.form.get("key", "")
-    if user_access.end_sessions(user_id, "ended_by_colleague", key=key or None):
-        flash(_("The session has ended.") if key else _("All sessions have ended."), "success")
+    if user_access.end_sessions(user_id, "ended_by_colleague", key=key):
+        flash(_("The session has ended."), "success")
     else:
         flash(_("That session had ended already."), "info")
+    return _back(user_id)
+
+
+@bp.post("/<int:user_id>/sessions/end-all")
+@office_view(Permission.USERS_EXECUTE)
+def end_all_sessions(user_id: int) -> ResponseReturnValue:
+    with unit_of_work() as session:
+        users.get_other(session, user_id, current_me())
+    user_access.end_sessions(user_id, "ended_by_colleague")
+    flash(_("All sessions have ended."), "success")
     return _back(user_id)
 
 
