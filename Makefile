@@ -12,6 +12,7 @@ TEST_PROCESSES ?= auto
 TESTS ?= tests
 LOCK_OPTIONS ?=
 TEMPLATES := templates sandbox/mailbox/templates
+CATALOGS := $(patsubst %.po,%.mo,$(wildcard translations/*/LC_MESSAGES/messages.po))
 
 help: ## Explain the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,12 +20,16 @@ help: ## Explain the targets
 $(READY): requirements.lock pyproject.toml .ci/uv.lock .ci/setup
 	@.ci/setup
 
-setup: $(READY) ## Make .venv with the locked packages (the other targets do it by themselves)
+setup: $(READY) $(CATALOGS) ## Make .venv with the locked packages (the other targets do it by themselves)
 
-run: $(READY) ## Run the whole portal on this machine; PORT=9000 chooses another port than 8080
+# a program reads translations compiled; the .po files are what people edit
+%.mo: %.po $(READY)
+	@$(BIN)/pybabel --quiet compile --input-file=$< --output-file=$@
+
+run: setup ## Run the whole portal on this machine; PORT=9000 chooses another port than 8080
 	@PORT=$(PORT) $(BIN)/python -m sandbox.run
 
-test: check chromium ## Run every check; TESTS=tests/billing takes a part
+test: setup check chromium ## Run every check; TESTS=tests/billing takes a part
 	$(BIN)/pytest -n $(TEST_PROCESSES) --maxprocesses 4 --dist loadfile $(TESTS)
 
 check: $(READY) ## Run the fast checks: format, lint, import contracts, types, templates

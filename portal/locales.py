@@ -1,11 +1,9 @@
-"""The languages that people can choose."""
+"""The languages that the portal speaks, each by its own name."""
 
-from babel import Locale
-
-# the program speaks these; a mail template may stand in others
-LANGUAGES = ("en",)
+LANGUAGES = {"en": "English", "de": "Deutsch"}
+DEFAULT = "en"
 
 
 def language_choices() -> list[tuple[str, str]]:
     """Pairs of code and the language's own name."""
-    return [(code, (Locale.parse(code).display_name or code).capitalize()) for code in LANGUAGES]
+    return list(LANGUAGES.items())

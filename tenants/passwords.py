@@ -11,8 +11,8 @@ MIN_LENGTH = 12
 MAX_LENGTH = 128
 
 # OWASP's 19 MiB profile: 29 ms here, so that sign-ins of many people do not exhaust memory
-PROFILE = {"time_cost": 2, "memory_cost": 19_456, "parallelism": 1}
-_hasher = PasswordHasher(**PROFILE)
+TIME_COST, MEMORY_COST_KIB = 2, 19_456
+_hasher = PasswordHasher(time_cost=TIME_COST, memory_cost=MEMORY_COST_KIB, parallelism=1)
 _at_once = threading.BoundedSemaphore(8)
 _NOBODY = _hasher.hash("nobody has this password")
 

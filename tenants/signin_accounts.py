@@ -5,7 +5,8 @@ Rows of every tenant: `session` is one of the platform role.
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, func, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from core.db import Session
 from core.errors import NotFoundError
@@ -104,6 +105,20 @@ def get_account(session: Session, area: Area, subject_id: int) -> Account:
     if not found:
         raise NotFoundError("Account not found.")
     return found[0]
+
+
+def save_locale(session: Session, account: Account, locale: str) -> None:
+    """The language in which the person reads pages and gets mail."""
+    if account.area == "panel":
+        row = insert(ClientCompany).values(
+            client_id=account.subject_id, reseller_id=account.reseller_id, locale=locale
+        )
+        session.execute(
+            row.on_conflict_do_update(index_elements=["client_id"], set_={"locale": locale})
+        )
+        return
+    model = User if account.area == "office" else PlatformUser
+    session.execute(update(model).where(model.id == account.subject_id).values(locale=locale))
 
 
 def _in_reseller(column: SQLColumnExpression[int], reseller_id: int | None) -> ColumnElement[bool]:

@@ -14,6 +14,7 @@ from portal import sessions
 from portal.access import panel_view, staff_view
 from portal.errors import LAYOUTS
 from portal.htmx import render
+from portal.locales import language_choices
 from portal.sessions import current_identity
 from portal.signed_in_devices import describe
 from portal.signin.attempts import client_ip, own_password_attempt, wait_text
@@ -218,6 +219,8 @@ def _draw(door: Door, form: ChangePasswordForm, *, status: int = 200) -> Respons
         may_disable=not current_app.config["SECOND_FACTOR_REQUIRED"],
         acting_as=acting_as,
         min_length=passwords.MIN_LENGTH,
+        languages=language_choices(),
+        language_url=door.url("change_language"),
         password_url=door.url("change_password"),
         end_url=door.url("end_session"),
         end_others_url=door.url("end_other_sessions"),
