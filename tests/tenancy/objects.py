@@ -86,8 +86,8 @@ FIELDS = {
 PLAIN_FIELDS = {
     "after", "all", "amount", "asked", "before", "column", "columns", "email", "enabled",
     "filters", "format", "general-name", "key", "kind", "locale", "look", "mode", "name",
-    "next", "owed", "period", "permissions", "pinned", "portal", "q", "run", "service", "standard", "status",
-    "tag", "typed", "version",
+    "next", "owed", "period", "permissions", "pinned", "portal", "q", "run", "service", "standard",
+    "status", "tag", "typed", "version",
 }  # fmt: skip
 # Ids that our own form brings along for the row that it makes: another's id is no row yet.
 MADE_BY_FORM = {
