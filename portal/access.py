@@ -199,6 +199,7 @@ def viewer_of(identity: Identity) -> Viewer:
         locale=identity.locale,
         timezone=identity.timezone,
         detail=identity.login,
+        has_shortcuts=identity.has_shortcuts,
         sign_out_endpoint="" if banner else sign_out,
         profile_endpoint="" if banner else profile,
         acting=banner,

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from babel import negotiate_locale
-from flask import Blueprint, Flask, g, request, url_for
+from flask import Blueprint, Flask, current_app, g, request, url_for
 from flask_babel import Babel
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -173,7 +173,7 @@ def _prepare_templates(app: Flask) -> None:
     app.jinja_env.lstrip_blocks = True
     Babel(app, locale_selector=_choose_locale, timezone_selector=lambda: current_viewer().timezone)
     wording.init_app(app)
-    app.jinja_env.globals["icon_sprite"] = _icon_sprite
+    app.jinja_env.globals.update(icon_sprite=_icon_sprite, static_url=_static_url)
     formatting.init_app(app)
     listing.init_app(app)
     words.init_app(app)
@@ -201,9 +201,19 @@ def _content_hash(path: Path, _changed_ns: int) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
+def _static_url(filename: str) -> str:
+    """The address of one of our files, which changes with its content; made once for each."""
+    changed_ns = (ROOT / "static" / filename).stat().st_mtime_ns
+    known: dict[object, str] = current_app.extensions.setdefault("static_urls", {})
+    key = (filename, changed_ns, request.script_root)
+    if key not in known:
+        known[key] = url_for("static", filename=filename)
+    return known[key]
+
+
 def _icon_sprite() -> str:
-    # a list draws hundreds of icons: the address is made once a request
+    # a page draws dozens of icons: the file is looked at once a request
     if "icon_sprite" not in g:
-        g.icon_sprite = url_for("static", filename="icons.svg")
+        g.icon_sprite = _static_url("icons.svg")
     address: str = g.icon_sprite
     return address

@@ -6,7 +6,8 @@ page at most, and the heads are merged.
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -33,6 +34,13 @@ _READERS: dict[type, tuple[type, Callable[[Any], Any]]] = {
     datetime: (str, datetime.fromisoformat),
 }
 _BIGINT = range(-(2**63), 2**63)
+_NUMBERS = range(1, 10**12)
+
+# what was counted and found to be more than COUNT_LIMIT, and until when that is believed: the
+# answer changes nothing on the screen, and finding it out again costs as much as the page itself
+_many: dict[Hashable, float] = {}
+_KNOWN_S = 60.0
+_MOST_KNOWN = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +75,16 @@ class Place:
 class Page(Generic[T]):
     """Rows in order; `previous` and `next` are places, empty where the list ends.
 
-    `count` stops at COUNT_LIMIT; None when nobody asked.
+    `count` stops at COUNT_LIMIT; None when nobody asked. `first` is the number of the first row,
+    counted from 1 while paging: None when the place does not say, and only a help to the reader,
+    for rows may have come and gone before it.
     """
 
     rows: Sequence[T]
     previous: str = ""
     next: str = ""
     count: int | None = None
+    first: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +98,7 @@ class Walk:
     is_reversed: bool = False
     size: int = PAGE_SIZE
     counted: Select[Any] = field(kw_only=True)
+    first: int | None = None
 
     def decorate(self, *columns: Any, keep: Sequence[Any] = ()) -> Select[Any]:  # noqa: ANN401 (SQLAlchemy's own columns)
         """The page's rows with `columns`; the keys come along for the places.
@@ -128,7 +140,7 @@ def walk(
         func.unnest(literal(ids, ARRAY(BigInteger))).column_valued("owner_id").label("owner_id")
     ).subquery("family")
     columns = [pick.selected_columns[key.name] for key in order.keys]
-    at = _read(place.before or place.after, order.keys)
+    at, number = _read(place.before or place.after, order.keys)
     is_reversed = bool(place.before) and at is not None
     descending = order.descending != is_reversed
     picked = pick.where(owner == family.c.owner_id).correlate(family)
@@ -144,13 +156,23 @@ def walk(
         is_reversed,
         size,
         counted=pick.where(owner.in_(ids)),
+        first=_first(number, size, is_head=at is None, is_reversed=is_reversed),
     )
 
 
 def read_page(
-    session: Session, walked: Walk, query: Select[Any], make: Callable[[Any], T]
+    session: Session,
+    walked: Walk,
+    query: Select[Any],
+    make: Callable[[Any], T],
+    *,
+    known: Hashable | None = None,
 ) -> Page[T]:
-    """Run the one query of the list; `make` turns a database row into the screen's own."""
+    """Run the one query of the list; `make` turns a database row into the screen's own.
+
+    `known` names what is counted, filters included: that it is more than COUNT_LIMIT is then
+    remembered for a minute.
+    """
     found = session.execute(query).all()
     has_more = len(found) > walked.size
     rows = list(found[: walked.size])
@@ -160,22 +182,45 @@ def read_page(
     has_previous = has_more if walked.is_reversed else not is_head
     has_next = walked.is_reversed or has_more
     names = [f"key_{key.name}" for key in walked.order.keys]
+    first = walked.first
+    last = None if first is None else first + len(rows) - 1
     return Page(
         [make(row) for row in rows],
-        previous=_write(rows[0], names) if rows and has_previous else "",
-        next=_write(rows[-1], names) if rows and has_next else "",
-        count=len(rows) if is_head and not has_more else _count(session, walked.counted),
+        previous=_write(rows[0], names, first) if rows and has_previous else "",
+        next=_write(rows[-1], names, last) if rows and has_next else "",
+        count=len(rows) if is_head and not has_more else _count(session, walked.counted, known),
+        first=first,
     )
 
 
-def _count(session: Session, counted: Select[Any]) -> int:
+def _count(session: Session, counted: Select[Any], known: Hashable | None) -> int:
+    # the scope is part of the name: what one tenant counted is nothing to another
+    key = None if known is None else (current_scope().reseller_ids, known)
+    if key is not None and _many.get(key, 0.0) > time.monotonic():
+        return COUNT_LIMIT + 1
     limited = counted.order_by(None).limit(COUNT_LIMIT + 1).subquery()
-    return session.scalar(select(func.count()).select_from(limited)) or 0
+    count = session.scalar(select(func.count()).select_from(limited)) or 0
+    if key is not None and count > COUNT_LIMIT:
+        if len(_many) >= _MOST_KNOWN:
+            _many.clear()
+        _many[key] = time.monotonic() + _KNOWN_S
+    return count
 
 
-def _write(row: Any, names: Sequence[str]) -> str:  # noqa: ANN401 (a row of any query)
+def _first(number: int | None, size: int, *, is_head: bool, is_reversed: bool) -> int | None:
+    """The number of a page's first row, when the row beside it has `number`."""
+    if is_head:
+        return 1
+    if number is None:
+        return None
+    return max(1, number - size) if is_reversed else number + 1
+
+
+def _write(row: Any, names: Sequence[str], number: int | None) -> str:  # noqa: ANN401 (a row of any query)
     values = [getattr(row, name) for name in names]
     plain = [one if isinstance(one, int | str) else _text(one) for one in values]
+    if number is not None:
+        plain.append(number)
     text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
@@ -184,18 +229,23 @@ def _text(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _read(cursor: str, keys: Sequence[Key]) -> list[ColumnElement[Any]] | None:
-    """The values of a place; None for a text that is none: the list then begins at its head."""
-    if not cursor:
-        return None
+def _read(cursor: str, keys: Sequence[Key]) -> tuple[list[ColumnElement[Any]] | None, int | None]:
+    """The values of a place and its row's number, if it has one.
+
+    None for a text that is no place: the list then begins at its head.
+    """
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        values = json.loads(text)
-        if not isinstance(values, list) or len(values) != len(keys):
-            return None
-        return [_read_value(key, value) for key, value in zip(keys, values, strict=True)]
+        values = json.loads(text) if text else None
+        if not isinstance(values, list) or not 0 <= len(values) - len(keys) <= 1:
+            return None, None
+        number = values[len(keys)] if len(values) > len(keys) else None
+        if number is not None and (type(number) is not int or number not in _NUMBERS):
+            return None, None
+        at = [_read_value(key, value) for key, value in zip(keys, values, strict=False)]
     except ValueError:
-        return None
+        return None, None
+    return at, number
 
 
 def _read_value(key: Key, value: object) -> ColumnElement[Any]:

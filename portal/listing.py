@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import Flask, Response, request, url_for
-from flask_babel import ngettext
+from flask_babel import gettext as _
 
 from portal.formatting import number
 from portal.htmx import hx, render, wants_partial
@@ -64,9 +64,20 @@ def url_pattern(endpoint: str, argument: str) -> str:
     return address.replace("%", "%%").replace(str(_SOME_ID), "%d")
 
 
-def render_list(page: str, partial: str, /, *, status: int = 200, **context: Any) -> Response:  # noqa: ANN401 (template values)
-    """The list's page or its partial; while one types, the address bar follows."""
-    here = canonical_url()
+def render_list(
+    page: str,
+    partial: str,
+    /,
+    *,
+    status: int = 200,
+    here: str | None = None,
+    **context: Any,  # noqa: ANN401 (template values)
+) -> Response:
+    """The list's page or its partial; while one types, the address bar follows.
+
+    `here` is the list's own way to write this address, if it has one.
+    """
+    here = canonical_url() if here is None else here
     response = render(page, partial, status=status, here=here, **context)
     if not wants_partial():
         return response
@@ -76,20 +87,19 @@ def render_list(page: str, partial: str, /, *, status: int = 200, **context: Any
     return hx(response, push_url=here) if name else response
 
 
-def count_text(count: int | None, shown: int) -> str:
-    """How many rows there are, as far as they were counted."""
+def count_text(count: int | None, shown: int, first: int | None = None) -> str:
+    """Where one is among how many rows, as far as both are known: “51–100 of 10,000+”."""
     if count is None:
         return ""
-    if count > COUNT_LIMIT:
-        return f"{number(COUNT_LIMIT)}+"
-    text: str = ngettext(
-        "%(shown)s of %(total)s",
-        "%(shown)s of %(total)s",
-        count,
-        shown=number(shown),
-        total=number(count),
-    )
-    return text
+    is_many = count > COUNT_LIMIT
+    total = f"{number(COUNT_LIMIT)}+" if is_many else number(count)
+    # rows may have gone since the number was counted
+    if first is None or shown == 0 or (not is_many and first + shown - 1 > count):
+        return (
+            total if is_many else str(_("%(shown)s of %(total)s", shown=number(shown), total=total))
+        )
+    last = number(first + shown - 1)
+    return str(_("%(first)s–%(last)s of %(total)s", first=number(first), last=last, total=total))
 
 
 def init_app(app: Flask) -> None:

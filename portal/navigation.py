@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask import current_app, request, url_for
-from flask_babel import LazyString
+from flask_babel import LazyString, get_locale
 from flask_babel import lazy_gettext as _l
 
 from portal.viewer import Area, Viewer
@@ -37,6 +37,11 @@ class Link:
     href: str
     icon: str
     is_current: bool
+
+
+# a group's label, and for each link its label, address, icon and blueprint
+_Menu = tuple[str, list[tuple[str, str, str, str]]]
+_MOST_KNOWN = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,24 +188,34 @@ AREAS: dict[Area, tuple[Section, ...]] = {
 
 def menu_for(viewer: Viewer) -> list[LinkGroup]:
     """The viewer's menu; groups without a link are left out."""
-    groups = []
-    for section in AREAS[viewer.area]:
-        links = [_link(entry) for entry in section.entries if _is_shown(entry, viewer)]
-        if links:
-            groups.append(LinkGroup(str(section.label or ""), links))
-    return groups
+    here = request.blueprint
+    return [
+        # a section is one blueprint: its form and detail pages keep its entry marked
+        LinkGroup(label, [Link(name, to, icon, bp == here) for name, to, icon, bp in links])
+        for label, links in _known_menu(viewer)
+    ]
+
+
+def _known_menu(viewer: Viewer) -> list[_Menu]:
+    """What is the same in every page of everybody with these rights and this language."""
+    known = current_app.extensions.setdefault("menus", {})
+    key = (viewer.area, viewer.permissions, str(get_locale()), request.script_root)
+    if key not in known:
+        if len(known) >= _MOST_KNOWN:
+            known.clear()
+        known[key] = [
+            (str(section.label or ""), links)
+            for section in AREAS[viewer.area]
+            if (links := [_link(one) for one in section.entries if _is_shown(one, viewer)])
+        ]
+    menu: list[_Menu] = known[key]
+    return menu
 
 
 def _is_shown(entry: Entry, viewer: Viewer) -> bool:
     return entry.endpoint in current_app.view_functions and viewer.may(entry.permission)
 
 
-def _link(entry: Entry) -> Link:
-    # a section is one blueprint: its form and detail pages keep its entry marked
+def _link(entry: Entry) -> tuple[str, str, str, str]:
     blueprint = entry.endpoint.partition(".")[0]
-    return Link(
-        label=str(entry.label),
-        href=url_for(entry.endpoint),
-        icon=entry.icon,
-        is_current=request.blueprint == blueprint,
-    )
+    return str(entry.label), url_for(entry.endpoint), entry.icon, blueprint

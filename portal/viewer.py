@@ -47,6 +47,9 @@ class Viewer:
     brand_css: str = ""
     """Address of a generated style sheet that sets `--brand`."""
 
+    has_shortcuts: bool = True
+    """Single keys act: `/`, `n`, `j`, `k`, `?`."""
+
     @property
     def is_signed_in(self) -> bool:
         return self.area != "public"

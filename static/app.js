@@ -373,6 +373,12 @@
       dialog.close();
     },
     "[data-pick-none]": () => pickAll(false),
+    "[data-drop-close]": (_element, event) => {
+      if (!find("#drop")?.contains(event.target)) return;
+      event.preventDefault();
+      closeDrop();
+      find("[data-drop]")?.focus();
+    },
     "[data-toast-close]": (element) => closeToast(element.closest("[data-toast]")),
     "[data-theme-toggle]": () => {
       const root = document.documentElement;
@@ -411,16 +417,69 @@
     }
   });
 
-  /* --- Keyboard: "/" goes to the search --- */
+  /* --- A panel that drops down: opened by its link, closed by the link, Escape or a click beside --- */
+
+  const closeDrop = () => {
+    const drop = find("#drop");
+    if (!drop?.firstElementChild) return false;
+    drop.replaceChildren();
+    return true;
+  };
+
+  document.addEventListener("htmx:confirm", (event) => {
+    // the link of an open panel closes it
+    if (event.detail.elt.hasAttribute("data-drop") && closeDrop()) event.preventDefault();
+  });
+
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.target.id === "drop") {
+      find("input:not([type=hidden]), select", event.target)?.focus();
+    }
+  });
+
+  document.addEventListener("click", (event) => {
+    const target = event.target instanceof Element ? event.target : null;
+    // a chip that was just removed is no longer part of the panel that it was clicked in
+    if (target?.isConnected && !target.closest("#drop, [data-drop], dialog")) closeDrop();
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
+    if (closeDrop()) find("[data-drop]")?.focus();
+  });
+
+  /* --- Single keys; each person can switch them off (WCAG 2.1.4) --- */
+
+  function moveRow(step) {
+    const links = [...document.querySelectorAll(".ledger tbody .cell-title a")];
+    const row = document.activeElement?.closest(".ledger tbody tr");
+    const at = row ? links.findIndex((link) => row.contains(link)) : -1;
+    const next = links[Math.max(0, Math.min(links.length - 1, at + step))];
+    next?.focus();
+    next?.scrollIntoView({ block: "nearest" });
+  }
+
+  const keys = {
+    "/": () => {
+      const box = find("[data-search]");
+      box?.focus();
+      box?.select();
+    },
+    n: () => find('[data-new], .page-header a[href$="/new"]')?.click(),
+    j: () => moveRow(1),
+    k: () => moveRow(-1),
+    "?": () => find("[data-help]")?.click(),
+  };
 
   document.addEventListener("keydown", (event) => {
     const isTyping = event.target.closest?.("input, textarea, select, [contenteditable]");
-    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || isTyping) return;
-    const box = find("[data-search]");
-    if (!box || document.querySelector("dialog[open]")) return;
+    const act = Object.hasOwn(keys, event.key) ? keys[event.key] : null;
+    if (!act || isTyping || !("keys" in words) || event.isComposing) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.repeat && !"jk".includes(event.key)) return;
+    if (document.querySelector("dialog[open]")) return;
     event.preventDefault();
-    box.focus();
-    box.select();
+    act();
   });
 
   /* --- Start --- */

@@ -108,6 +108,8 @@ class User(TenantOwned, Base):
     locale: Mapped[str] = mapped_column(server_default="en")
     timezone: Mapped[str] = mapped_column(server_default="UTC")
     password_changed_at: Mapped[datetime | None]
+    # keys without Ctrl or Alt can be switched off by each person (WCAG 2.1.4)
+    keyboard_shortcuts: Mapped[bool] = mapped_column(server_default="true")
     last_sign_in_at: Mapped[datetime | None]
     allowed_networks: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     second_factor_since: Mapped[datetime | None]
@@ -133,6 +135,8 @@ class PlatformUser(Base):
     locale: Mapped[str] = mapped_column(server_default="en")
     timezone: Mapped[str] = mapped_column(server_default="UTC")
     password_changed_at: Mapped[datetime | None]
+    # keys without Ctrl or Alt can be switched off by each person (WCAG 2.1.4)
+    keyboard_shortcuts: Mapped[bool] = mapped_column(server_default="true")
     last_sign_in_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(server_default="1")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -105,6 +105,7 @@ class Identity:
     factor: Factor = "none"
     """`asked` while a second factor has still to be shown: such a session opens nothing else."""
     acting: Acting | None = None
+    has_shortcuts: bool = True
 
     @property
     def reseller_id(self) -> int | None:
@@ -179,6 +180,7 @@ def _office_identity(row: Row[Any]) -> Identity:
         role_name=row.role_name,
         token_hash=row.token_hash,
         factor=_factor(row),
+        has_shortcuts=row.has_shortcuts,
     )
 
 
@@ -196,6 +198,7 @@ def _platform_identity(row: Row[Any]) -> Identity:
         role_name=row.platform_role,
         token_hash=row.token_hash,
         factor=_factor(row),
+        has_shortcuts=row.has_shortcuts,
     )
 
 
@@ -289,6 +292,9 @@ def _staff_query() -> Executable:
             func.coalesce(User.timezone, PlatformUser.timezone).label("timezone"),
             func.coalesce(User.password_changed_at, PlatformUser.password_changed_at).label(
                 "password_changed_at"
+            ),
+            func.coalesce(User.keyboard_shortcuts, PlatformUser.keyboard_shortcuts).label(
+                "has_shortcuts"
             ),
             PlatformUser.role.label("platform_role"),
             Role.name.label("role_name"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from core.addresses import checked_email
 from core.clock import now
@@ -134,6 +134,12 @@ def create_platform_user(
     session.add(user)
     session.flush()
     return user
+
+
+def set_keyboard_shortcuts(session: Session, *, area: str, user_id: int, is_on: bool) -> None:
+    """Whether single keys act for this person (platform role only: one's own row, any tenant)."""
+    model: type[User] | type[PlatformUser] = PlatformUser if area == "platform" else User
+    session.execute(update(model).where(model.id == user_id).values(keyboard_shortcuts=is_on))
 
 
 def checked_name(name: str) -> str:

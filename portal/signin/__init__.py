@@ -1,6 +1,23 @@
 """Sign-in, forgotten passwords, and one's own account, at /login, /clients/login and /account."""
 
-from portal.signin import account, language, resets, second_factor_pages, second_step, views
+from portal.signin import (
+    account,
+    keyboard,
+    language,
+    resets,
+    second_factor_pages,
+    second_step,
+    views,
+)
 from portal.signin.blueprint import bp
 
-__all__ = ["account", "bp", "language", "resets", "second_factor_pages", "second_step", "views"]
+__all__ = [
+    "account",
+    "bp",
+    "keyboard",
+    "language",
+    "resets",
+    "second_factor_pages",
+    "second_step",
+    "views",
+]

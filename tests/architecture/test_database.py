@@ -19,6 +19,7 @@ import mail.template_models  # noqa: F401 (adds its tables to the metadata)
 import payments.models  # noqa: F401 (adds its tables to the metadata)
 import tenants.brand_models
 import tenants.client_record_models
+import tenants.list_models
 import tenants.models
 import tenants.platform_models
 import tenants.record_models

@@ -25,6 +25,7 @@ PARAMETERS = {
     "terms_id": "terms",
     "transaction_id": "transaction",
     "user_id": "user",
+    "view_id": "list_view",
 }
 # An endpoint whose parameter means another kind than its name says.
 PARAMETERS_OF_ENDPOINT = {
@@ -57,6 +58,8 @@ OTHER_STATES = {
 }
 # Parameters that name no row of a tenant: values that the route takes, and why it is one.
 PLAIN_PARAMETERS = {
+    "field": (("reseller", "terms", "tax"), "a field of the search that one is helped with"),
+    "list_key": (("clients",), "one of the lists that have views"),
     "filename": (("favicon.svg",), "files of the program, the same for everybody"),
     "gateway": (("authorizenet",), "one of the gateways that we know"),
     "name": (("available", "live", "fixed"), "one of the three balances"),
@@ -80,14 +83,17 @@ FIELDS = {
     "reseller_id": "reseller",
     "role_id": "role",
     "saved_card_id": "card",
+    "tax": "tax_profile",
     "tenant": "reseller",
+    "terms": "terms",
+    "view": "list_view",
 }
 # Names in queries and forms that name no row of a tenant.
 PLAIN_FIELDS = {
-    "after", "all", "amount", "asked", "before", "column", "columns", "email", "enabled",
-    "filters", "format", "general-name", "key", "kind", "locale", "look", "mode", "name",
-    "next", "owed", "period", "permissions", "pinned", "portal", "q", "run", "service", "standard",
-    "status", "tag", "typed", "version",
+    "after", "all", "amount", "asked", "before", "column", "columns", "density", "email", "enabled",
+    "filters", "format", "general-name", "key", "kind", "locale", "look", "mode", "move", "name",
+    "next", "order", "owed", "period", "permissions", "pinned", "portal", "q", "query", "run",
+    "service", "shortcuts", "standard", "status", "tag", "typed", "version",
 }  # fmt: skip
 # Ids that our own form brings along for the row that it makes: another's id is no row yet.
 MADE_BY_FORM = {

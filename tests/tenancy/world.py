@@ -46,6 +46,7 @@ from tenants import (
     client_files,
     client_notes,
     events,
+    list_views,
     resellers,
     second_factor,
     signin_accounts,
@@ -55,6 +56,7 @@ from tenants import (
 )
 from tenants.client_blocks import Company
 from tenants.clients import get_client
+from tenants.list_views import Look
 from tenants.models import AuditRecord, ClientTag, Event, File, User
 from tenants.permissions import Permission
 from tests.factories import cast
@@ -140,12 +142,13 @@ def make_world(settings: Settings, database: Database) -> World:
 # Columns whose words are the program's own, or which open doors; every other text gets a token.
 NO_TOKENS = {
     "account", "action", "actor_kind", "area", "asker_kind", "author", "billing_email",
-    "brand_color", "code", "color", "currency", "direction", "email", "ended_reason",
-    "from_address", "gateway", "ip", "key", "kind", "last_four", "lease_owner", "level", "locale",
-    "login", "mail_from", "main_email", "media_type", "method", "name_key", "noc_email",
-    "object_id", "object_type", "original_currency", "part", "password_hash", "portal_host",
-    "rates_email", "result_type", "secret", "service", "source", "state", "status", "step",
-    "tax_mode", "template", "timezone", "to_address", "type", "user_agent", "webhook_token",
+    "brand_color", "code", "color", "currency", "density", "direction", "email", "ended_reason",
+    "from_address", "gateway", "ip", "key", "kind", "last_four", "lease_owner", "level",
+    "list_key", "locale", "login", "mail_from", "main_email", "media_type", "method", "name_key",
+    "noc_email", "object_id", "object_type", "original_currency", "part", "password_hash",
+    "portal_host", "query", "rates_email", "result_type", "secret", "service", "source", "state",
+    "status", "step", "tax_mode", "template", "timezone", "to_address", "type", "user_agent",
+    "webhook_token",
 }  # fmt: skip
 
 
@@ -293,6 +296,15 @@ def _furnish_tenant(
         )
         for name, password in (("invited", None), ("guarded", cast.PASSWORD))
     )
+    view = list_views.create_view(
+        session,
+        view_id=new_id(),
+        list_key="clients",
+        name=f"View {token}",
+        query="currency=USD",
+        look=Look(("id", "name"), "compact"),
+        is_shared=True,
+    )
     session.flush()
     return {
         "reseller": str(tenant.id),
@@ -310,6 +322,7 @@ def _furnish_tenant(
         "spare_role": str(spare_role.id),
         "invited_user": str(invited.id),
         "guarded_user": str(guarded.id),
+        "list_view": str(view.id),
     }
 
 

@@ -1,95 +1,52 @@
 """What the Clients list shows, in one query a page."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import ColumnElement, and_, exists, select
 
 from billing.invoice_models import Invoice
-from billing.models import ClientBalance, ClientBilling, PaymentTerms, Transaction
+from billing.models import ClientBalance, Transaction
 from core.db import Session
 from core.names import sort_key
 from core.tenancy import current_scope
 from mail.models import MailMessage
 from payments.models import Refill
 from portal.keyset import Key, Order, Page, Place, read_page, walk
+from portal.office.client_columns import Column, select_columns
 from portal.office.client_search import Filters, narrow
-from tenants.models import Client, ClientTag, Reseller, Tag
+from tenants.models import Client, ClientLogin, Tag
 
 # what is walked (a select of any columns), its reseller's column, the keys of the order
 Picked = tuple[Any, Any, list[Key]]
 
 
-@dataclass(frozen=True, slots=True)
-class ClientRow:
-    """One line of the list; amounts in `currency`."""
-
-    id: int
-    name: str
-    status: str
-    currency: str
-    postpaid: bool
-    live: Decimal
-    fixed: Decimal
-    credit: Decimal
-    terms: str
-    tags: Sequence[str] | None
-    reseller: str
-    has_transactions: bool
-    has_invoices: bool
-    has_refills: bool
-    has_mails: bool
-
-    @property
-    def available(self) -> Decimal:
-        return self.live + self.credit
-
-
-def read_clients(session: Session, filters: Filters, place: Place) -> Page[ClientRow]:
-    """One page of the clients of the scope."""
-    is_down = filters.sort.startswith("-")
-    kind = filters.sort.removeprefix("-")
-    pick, owner, keys = _PICKS[kind]()
+def read_clients(
+    session: Session,
+    filters: Filters,
+    place: Place,
+    columns: Sequence[Column],
+    flags: Sequence[str],
+) -> Page[Any]:
+    """One page of the clients of the scope: rows that `columns` can read, with `flags`."""
+    pick, owner, keys = _PICKS[filters.sort.removeprefix("-")]()
     walked = walk(
         narrow(pick, filters),
         owner=owner,
-        order=Order(keys, descending=is_down),
+        order=Order(keys, descending=filters.sort.startswith("-")),
         place=place,
         reseller_ids=_resellers_of(filters),
     )
+    needs = [*_ALWAYS, *(need for column in columns for need in column.needs)]
+    picked, joins = select_columns(needs)
     query = walked.decorate(
-        Client.id,
-        Client.name,
-        Client.status,
-        ClientBalance.currency,
-        ClientBalance.postpaid,
-        ClientBalance.live,
-        ClientBalance.fixed,
-        ClientBalance.credit,
-        func.coalesce(PaymentTerms.name, "").label("terms"),
-        _tags().label("tags"),
-        Reseller.name.label("reseller"),
-        _has(Transaction).label("has_transactions"),
-        _has(Invoice).label("has_invoices"),
-        _has(Refill).label("has_refills"),
-        _has(MailMessage).label("has_mails"),
-        keep=[
-            (Client, Client.id == walked.picked.c.id, False),
-            (ClientBalance, ClientBalance.client_id == Client.id, False),
-            (Reseller, Reseller.id == Client.reseller_id, False),
-            (ClientBilling, ClientBilling.client_id == Client.id, True),
-            (PaymentTerms, PaymentTerms.id == ClientBilling.payment_terms_id, True),
-        ],
+        *picked,
+        *(_FLAGS[flag]().label(flag) for flag in flags),
+        keep=[(Client, Client.id == walked.picked.c.id, False), *joins],
     )
-    names = ClientRow.__dataclass_fields__
-    return read_page(
-        session,
-        walked,
-        query,
-        lambda row: ClientRow(**{name: getattr(row, name) for name in names}),
-    )
+    known = replace(filters, sort="name").to_query()
+    return read_page(session, walked, query, lambda row: row, known=f"clients?{known}")
 
 
 def count_similar(session: Session, name: str, *, but: int | None = None) -> list[int]:
@@ -134,16 +91,24 @@ def _resellers_of(filters: Filters) -> list[int] | None:
     return [one for one in current_scope().reseller_ids if one in filters.resellers]
 
 
-def _tags() -> Any:  # noqa: ANN401 (an array subquery)
-    return (
-        select(func.array_agg(Tag.name))
-        .select_from(ClientTag)
-        .join(Tag, and_(Tag.reseller_id == ClientTag.reseller_id, Tag.id == ClientTag.tag_id))
-        .where(ClientTag.reseller_id == Client.reseller_id, ClientTag.client_id == Client.id)
-        .correlate(Client)
-        .scalar_subquery()
+def _has(model: Any) -> ColumnElement[bool]:  # noqa: ANN401 (any table with a client)
+    return exists().where(model.reseller_id == Client.reseller_id, model.client_id == Client.id)
+
+
+def _has_panel() -> ColumnElement[bool]:
+    return exists().where(
+        ClientLogin.reseller_id == Client.reseller_id,
+        ClientLogin.client_id == Client.id,
+        ClientLogin.enabled,
     )
 
 
-def _has(model: Any) -> ColumnElement[bool]:  # noqa: ANN401 (any table with a client)
-    return exists().where(model.reseller_id == Client.reseller_id, model.client_id == Client.id)
+# the name's cell is in every list, with its badge
+_ALWAYS = ("id", "name", "is_originator", "is_terminator")
+_FLAGS: dict[str, Callable[[], ColumnElement[bool]]] = {
+    "has_transactions": lambda: _has(Transaction),
+    "has_invoices": lambda: _has(Invoice),
+    "has_refills": lambda: _has(Refill),
+    "has_mails": lambda: _has(MailMessage),
+    "has_panel": _has_panel,
+}

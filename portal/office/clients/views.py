@@ -1,4 +1,4 @@
-"""The Clients list and form."""
+"""The form of a client."""
 
 from types import SimpleNamespace
 from uuid import UUID
@@ -18,12 +18,8 @@ from core.uow import unit_of_work
 from core.zones import list_zone_names
 from payments import auto_payment
 from payments.auto_payment import AutoPayment
-from portal.access import current_viewer, office_view
+from portal.access import office_view
 from portal.htmx import hx, render, toast, wants_partial
-from portal.keyset import read_place
-from portal.listing import render_list
-from portal.office.client_search import parse_filters
-from portal.office.client_selection import may_ask
 from portal.office.clients import queries, saving
 from portal.office.clients.blueprint import bp
 from portal.office.clients.choices import read_choices
@@ -39,27 +35,6 @@ from tenants.models import Client
 from tenants.permissions import Permission
 
 CHANGED = "clients-changed"
-
-
-@bp.get("/")
-@office_view(Permission.CLIENTS_READ)
-def index() -> ResponseReturnValue:
-    scope = current_scope()
-    filters = parse_filters(request.args)
-    with unit_of_work() as session:
-        page = queries.read_clients(session, filters, read_place())
-        family = resellers.list_resellers(session) if len(scope.reseller_ids) > 1 else []
-    return render_list(
-        "office/clients/index.html",
-        "office/clients/_table.html",
-        status=422 if filters.errors else 200,
-        page=page,
-        filters=filters,
-        family=[(one.id, one.name) for one in family],
-        may_write=current_viewer().may(Permission.CLIENTS_WRITE),
-        may_export=may_ask("export_clients"),
-        may_mass_edit=may_ask("mass_edit_clients"),
-    )
 
 
 @bp.get("/new")

@@ -92,7 +92,7 @@ def test_the_search_answers_htmx_with_the_very_partial_of_the_page(
 
     assert partial.text.lstrip().startswith('<div id="table"')
     assert partial.text.strip() in as_owner.get(f"{LIST}?q=orb&status=active").text
-    assert partial.headers["HX-Replace-Url"] == f"{LIST}?q=orb&status=active"
+    assert partial.headers["HX-Replace-Url"] == f"{LIST}?q=orb", "what is asked anyway is left out"
 
 
 class TestPages:
@@ -131,7 +131,14 @@ class TestPages:
         assert desk.names_in(as_owner.get(next_page))[0] == "Client 050"
 
     def test_the_count_is_told(self, as_owner: Browser, hundred: list[str]) -> None:
-        assert "50 of 120" in as_owner.get(LIST).text
+        first = as_owner.get(LIST)
+        second = as_owner.get(desk.link(first, "Next"))
+        third = as_owner.get(desk.link(second, "Next"))
+
+        assert "1–50 of 120" in first.text
+        assert "51–100 of 120" in second.text
+        assert "101–120 of 120" in third.text
+        assert "51–100 of 120" in as_owner.get(desk.link(third, "Previous")).text
 
     @pytest.mark.parametrize("place", ["nonsense", "W10", "WyJhIiwiYiJd", "e30", "AAAA", "%00"])
     def test_a_place_that_is_none_shows_the_first_page(
