@@ -225,6 +225,30 @@
     if (event.target instanceof HTMLFormElement) setBusy(event.target, false);
   });
 
+  /* --- What is typed and not sent yet outlives a page that draws itself anew --- */
+
+  const typed = new Map();
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    for (const field of event.detail.target.querySelectorAll("[data-keep-typed]")) {
+      typed.set(field.id, field.value);
+    }
+  });
+
+  document.addEventListener("htmx:afterSettle", () => {
+    for (const [id, text] of typed) {
+      const field = document.getElementById(id);
+      if (!field?.matches("[data-keep-typed]")) continue;
+      if (!field.value) field.value = text;
+      typed.delete(id);
+    }
+  });
+
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const isDone = event.detail.successful && event.target.matches?.("form[data-empties]");
+    if (isDone) event.target.reset();
+  });
+
   /* the page comes back from the browser's own memory: its forms work again */
   window.addEventListener("pageshow", () => {
     document.querySelectorAll("form[data-busy]").forEach((form) => setBusy(form, false));

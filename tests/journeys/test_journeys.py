@@ -158,6 +158,7 @@ def _shows_no_secret(page: Page) -> None:
 
 # Answers that are no page of their own, each with the reason.
 NO_PAGES = {
+    "office_clients.download_file": "a file",
     "office_clients.similar_names": "a part of the client form, asked for while one types",
     "office_mail.attachment": "a file",
     "office_mail.html_body": "somebody's mail in a frame without rights, drawn by its sender",

@@ -1,5 +1,6 @@
 """Files on a client's page."""
 
+from contextlib import closing
 from uuid import UUID
 
 from flask import Response, flash, redirect, request, url_for
@@ -38,8 +39,9 @@ def upload_file(client_id: int) -> ResponseReturnValue:
     try:
         if sent is None or not sent.filename:
             raise InvalidInputError("Choose a file.", "file")
-        # one byte more than is taken, so that too much is seen without reading it all
-        content = sent.stream.read(MAX_BYTES + 1)
+        with closing(sent):
+            # one byte more than is taken, so that too much is seen without reading it all
+            content = sent.stream.read(MAX_BYTES + 1)
         with unit_of_work() as session:
             client_files.create_client_file(
                 session, client_id, file_id=file_id, name=sent.filename, content=content

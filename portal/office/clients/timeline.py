@@ -20,6 +20,7 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    not_,
     null,
     or_,
     select,
@@ -62,6 +63,8 @@ KINDS = (
     Kind("note", Permission.CLIENTS_READ),
     Kind("file", Permission.CLIENTS_READ),
 )
+# that one of these was made is told by the row itself
+_SHOWN = ("transaction", "invoice", "refill", "client_note", "client_file")
 _RANKS = {kind.name: rank for rank, kind in enumerate(KINDS)}
 
 
@@ -256,6 +259,7 @@ _SOURCES: dict[str, Callable[[], _Source]] = {
         AuditRecord, AuditRecord.at, AuditRecord.id, _read_bigint,
         title=AuditRecord.action, what=AuditRecord.object_type, who=AuditRecord.actor_label,
         state=AuditRecord.object_label, changes=AuditRecord.changes,
+        where=[not_(and_(AuditRecord.action == "create", AuditRecord.object_type.in_(_SHOWN)))],
     ),
     "note": lambda: _Source(
         ClientNote, ClientNote.created_at, ClientNote.id, UUID,
