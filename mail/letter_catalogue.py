@@ -92,6 +92,10 @@ _EXAMPLES: Mapping[str, tuple[str, object]] = {
     "sign_in_url": (Words("The address of the sign-in."), "https://portal.example/login"),
     "threshold": (Words("The balance below which this is sent."), Decimal("10.00")),
     "timezone": (Words("The client's time zone, for times."), "Europe/Berlin"),
+    "what": (
+        Words("What happened, as one word; the conditions of the text ask for it."),
+        "second_factor_on",
+    ),
     "total": (Words("The total of the invoice, with taxes."), Decimal("107.25")),
 }  # fmt: skip
 _PAYMENT = (
@@ -132,6 +136,11 @@ _LETTERS: Mapping[str, tuple[str, str, Sequence[str] | None]] = {
     "panel_access": (Words("Panel access"), Words("A client got a login of its own."), None),
     "password_reset": (Words("Password reset"), Words("Somebody forgot the password."), None),
     "payment_receipt": (Words("Payment receipt"), Words("A payment by card came in."), _PAYMENT),
+    "security_notice": (
+        Words("Security notice"),
+        Words("Something changed in how a person signs in."),
+        None,
+    ),
 }  # fmt: skip
 
 

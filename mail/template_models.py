@@ -17,11 +17,11 @@ class MailTemplateVersion(TenantOwned, Base):
     __tablename__ = "mail_template_versions"
     __table_args__ = (
         ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
-        UniqueConstraint("reseller_id", "name", "locale", "version"),
+        UniqueConstraint("reseller_id", "letter", "locale", "version"),
         CheckConstraint("version > 0", "version"),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    name: Mapped[str]
+    letter: Mapped[str]
     locale: Mapped[str]
     version: Mapped[int]
     is_default: Mapped[bool]

@@ -145,7 +145,7 @@ def get_version(session: Session, key: TemplateKey, version: int) -> MailTemplat
 def _versions(key: TemplateKey) -> Select[MailTemplateVersion]:
     return select(MailTemplateVersion).where(
         MailTemplateVersion.reseller_id == key.reseller_id,
-        MailTemplateVersion.name == key.name,
+        MailTemplateVersion.letter == key.name,
         MailTemplateVersion.locale == key.locale,
     )
 
@@ -165,7 +165,7 @@ def _write(
         insert(MailTemplateVersion)
         .values(
             reseller_id=key.reseller_id,
-            name=key.name,
+            letter=key.name,
             locale=key.locale,
             version=based_on + 1,
             is_default=is_default,
@@ -198,7 +198,7 @@ def _source_of(version: MailTemplateVersion) -> TemplateSource:
 
 
 def _tell_broken(session: Session, own: MailTemplateVersion, problem: TemplateProblem) -> None:
-    _log.warning("mail.template_broken", letter=own.name, version=own.version)
+    _log.warning("mail.template_broken", letter=own.letter, version=own.version)
     events.record(
         session,
         reseller_id=own.reseller_id,
@@ -208,11 +208,11 @@ def _tell_broken(session: Session, own: MailTemplateVersion, problem: TemplatePr
         text=events.EventText(
             "Your text of the letter “%(letter)s” (%(locale)s) could not be filled in, so the"
             " standard text was sent: %(why)s",
-            letter=get_letter(own.name).label,
+            letter=get_letter(own.letter).label,
             locale=own.locale,
             why=problem.message,
         ),
         object_type="mail_template",
-        object_id=f"{own.name}:{own.locale}",
+        object_id=f"{own.letter}:{own.locale}",
         dedupe_key=f"mail-template:{own.id}",
     )

@@ -16,6 +16,7 @@ from portal import (
     access,
     csrf,
     errors,
+    event_wording,
     formatting,
     headers,
     htmx,
@@ -177,6 +178,7 @@ def _prepare_templates(app: Flask) -> None:
     formatting.init_app(app)
     listing.init_app(app)
     words.init_app(app)
+    event_wording.init_app(app)
     app.context_processor(lambda: {"viewer": current_viewer(), "menu": menu_for(current_viewer())})
     app.url_defaults(_name_static_version)
 

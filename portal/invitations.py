@@ -6,7 +6,7 @@ from core.config import Settings
 from core.db import Session
 from core.errors import ConflictError, InvalidInputError
 from core.ids import new_id
-from mail import letters, templates
+from mail import templates
 from mail.queue import MailKind, queue_mail
 from tenants import password_resets, resellers, signin_accounts
 from tenants.models import Reseller
@@ -63,13 +63,17 @@ def queue_security_notice(session: Session, account: Account, what: str) -> bool
     """
     if account.reseller_id is None or not account.email:
         return False
-    letter = letters.render(
-        "security_notice",
-        account.locale,
-        name=account.name,
-        login=account.label,
-        what=what,
-        sender_name=resellers.get_reseller(session, account.reseller_id).name,
+    letter = templates.write(
+        session,
+        reseller_id=account.reseller_id,
+        name="security_notice",
+        locale=account.locale,
+        variables={
+            "name": account.name,
+            "login": account.label,
+            "what": what,
+            "sender_name": resellers.get_reseller(session, account.reseller_id).name,
+        },
     )
     try:
         queue_mail(

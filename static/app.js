@@ -208,7 +208,8 @@
         });
       } else {
         confirmed.delete(form);
-        if (form.method === "post") setBusy(form, true);
+        // a form whose answer is a file stays on its page and may be sent again
+        if (form.method === "post" && !form.hasAttribute("data-download")) setBusy(form, true);
         if (form.hasAttribute("data-downloads")) setTimeout(afterDownload, 1500, form);
       }
     },
@@ -505,6 +506,32 @@
     event.preventDefault();
     act();
   });
+
+  /* --- A text that is drawn in a frame while one types: its fields go into a form of the frame --- */
+
+  function drawFrame(form) {
+    const probe = document.getElementById(form.dataset.draws);
+    for (const field of probe.elements) field.value = form.elements[field.name]?.value ?? "";
+    // the script's own submit: the page stays, only the frame is drawn
+    HTMLFormElement.prototype.submit.call(probe);
+  }
+
+  let frameWaits = 0;
+  document.addEventListener("input", (event) => {
+    const form = event.target.closest?.("form[data-draws]");
+    if (!form) return;
+    clearTimeout(frameWaits);
+    frameWaits = setTimeout(() => form.isConnected && drawFrame(form), 500);
+  });
+
+  const drawFrames = () => {
+    const form = find("form[data-draws]:not([data-drawn])");
+    if (!form) return;
+    form.toggleAttribute("data-drawn", true);
+    drawFrame(form);
+  };
+
+  document.addEventListener("htmx:load", drawFrames);
 
   /* --- Start --- */
 

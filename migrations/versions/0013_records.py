@@ -144,7 +144,7 @@ def _create_tables() -> None:
     op.create_table(
         "mail_template_versions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("letter", sa.String(), nullable=False),
         sa.Column("locale", sa.String(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("is_default", sa.Boolean(), nullable=False),
@@ -163,10 +163,10 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mail_template_versions")),
         sa.UniqueConstraint(
             "reseller_id",
-            "name",
+            "letter",
             "locale",
             "version",
-            name=op.f("uq_mail_template_versions_reseller_id_name_locale_version"),
+            name=op.f("uq_mail_template_versions_reseller_id_letter_locale_version"),
         ),
     )
 

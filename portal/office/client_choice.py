@@ -8,6 +8,8 @@ from billing.models import ClientBalance
 from core.db import Session
 from core.errors import NotFoundError
 from core.names import sort_key
+from core.tenancy import current_scope
+from tenants import resellers
 from tenants.models import Client
 
 _LARGEST_ID = 2**63 - 1
@@ -38,6 +40,13 @@ def get_chosen(session: Session, client_id: int) -> ChosenClient:
 def find_chosen(session: Session, client_id: int | None) -> ChosenClient | None:
     """The client that the address names, if it names one; raises NotFoundError as above."""
     return None if client_id is None else get_chosen(session, client_id)
+
+
+def list_family(session: Session) -> list[tuple[int, str]]:
+    """Id and name of the resellers in scope, for a filter; none when there is only one."""
+    if len(current_scope().reseller_ids) == 1:
+        return []
+    return [(one.id, one.name) for one in resellers.list_resellers(session)]
 
 
 def search_clients(session: Session, search: str) -> list[ChosenClient]:

@@ -82,6 +82,8 @@ WORDS: dict[str, dict[str, Word]] = {
         "password_reset": (_l("Password reset"), "off"),
         "report": (_l("Report"), "off"),
         "security": (_l("Account security"), "info"),
+        "event": (_l("Events"), "off"),
+        "test": (_l("Test"), "off"),
     },
     "level": {
         "info": (_l("info"), "info"),

@@ -13,10 +13,13 @@ PARAMETERS = {
     "account_id": "gateway_account",
     "card_id": "card",
     "client_id": "client",
+    "event_id": "event",
     "file_id": "file",
     "invoice_id": "invoice",
     "mail_id": "mail",
     "note_id": "note",
+    "object_id": "client",
+    "record_id": "audit",
     "profile_id": "tax_profile",
     "refill_id": "refill",
     "reseller_id": "reseller",
@@ -61,6 +64,8 @@ PLAIN_PARAMETERS = {
     "field": (("reseller", "terms", "tax"), "a field of the search that one is helped with"),
     "list_key": (("clients",), "one of the lists that have views"),
     "filename": (("favicon.svg",), "files of the program, the same for everybody"),
+    "object_type": (("client",), "a kind of object"),
+    "letter": (("invoice",), "one of the program's letters, the same for everybody"),
     "gateway": (("authorizenet",), "one of the gateways that we know"),
     "name": (("available", "live", "fixed"), "one of the three balances"),
     "type": (("payment", "charge"), "a kind of transaction"),
@@ -90,10 +95,11 @@ FIELDS = {
 }
 # Names in queries and forms that name no row of a tenant.
 PLAIN_FIELDS = {
-    "after", "all", "amount", "asked", "before", "column", "columns", "density", "email", "enabled",
-    "filters", "format", "general-name", "key", "kind", "locale", "look", "mode", "move", "name",
-    "next", "order", "owed", "period", "permissions", "pinned", "portal", "q", "query", "run",
-    "service", "shortcuts", "standard", "status", "tag", "typed", "version",
+    "action", "after", "all", "amount", "asked", "before", "column", "columns", "density", "email",
+    "enabled", "filters", "format", "general-name", "id", "ip", "key", "kind", "locale", "look",
+    "mode", "move", "name", "next", "object", "order", "owed", "period", "permissions", "person",
+    "pinned", "portal", "q", "query", "run", "service", "shortcuts", "standard", "status", "tag",
+    "twice", "typed", "version",
 }  # fmt: skip
 # Ids that our own form brings along for the row that it makes: another's id is no row yet.
 MADE_BY_FORM = {

@@ -14,7 +14,8 @@ from tests.tenancy.routes import Row, list_rows
 ROWS = list_rows()
 # Answers with a policy of their own, each with the reason.
 OWN_POLICY = {
-    "office_mail.html_body": "somebody's mail as it was, alone in a frame without any rights"
+    "office_mail.html_body": "somebody's mail as it was, alone in a frame without any rights",
+    "office_mail_templates.html": "how a mail looks, alone in a frame without any rights",
 }
 # Writes that everybody may do, because they touch nothing but what is one's own.
 OWN_THINGS = {

@@ -29,8 +29,11 @@ from core.ids import new_id
 from core.platform_uow import platform_unit_of_work
 from core.tenancy import tenant_scope
 from core.uow import unit_of_work
+from mail import templates as mail_templates
 from mail.models import MailMessage
 from mail.queue import MailKind, queue_mail
+from mail.template_source import TemplateSource
+from mail.templates import TemplateKey
 from payments import gateway_accounts
 from payments.auto_payment import AutoPayment
 from payments.models import (
@@ -142,13 +145,13 @@ def make_world(settings: Settings, database: Database) -> World:
 # Columns whose words are the program's own, or which open doors; every other text gets a token.
 NO_TOKENS = {
     "account", "action", "actor_kind", "area", "asker_kind", "author", "billing_email",
-    "brand_color", "code", "color", "currency", "density", "direction", "email", "ended_reason",
-    "from_address", "gateway", "ip", "key", "kind", "last_four", "lease_owner", "level",
-    "list_key", "locale", "login", "mail_from", "main_email", "media_type", "method", "name_key",
-    "noc_email", "object_id", "object_type", "original_currency", "part", "password_hash",
-    "portal_host", "query", "rates_email", "result_type", "secret", "service", "source", "state",
-    "status", "step", "tax_mode", "template", "timezone", "to_address", "type", "user_agent",
-    "webhook_token",
+    "brand_color", "code", "color", "currency", "delivery", "density", "direction", "email",
+    "ended_reason", "from_address", "gateway", "ip", "key", "kind", "last_four", "lease_owner",
+    "letter", "level", "list_key", "locale", "login", "mail_from", "main_email", "media_type",
+    "message", "method", "name_key", "noc_email", "object_id", "object_type", "original_currency",
+    "part", "password_hash", "portal_host", "query", "rates_email", "result_type", "seal_hash",
+    "secret", "service", "source", "state", "status", "step", "tax_mode", "template", "timezone",
+    "to_address", "type", "user_agent", "webhook_token",
 }  # fmt: skip
 
 
@@ -269,6 +272,15 @@ def _furnish_tenant(
         service="payments",
         code="test",
         text=f"Something happened at {token}",
+    )
+    events.acknowledge(
+        session, session.scalars(select(Event.id).where(Event.reseller_id == tenant.id)).one()
+    )
+    mail_templates.save_template(
+        session,
+        TemplateKey(tenant.id, "invoice", "en"),
+        TemplateSource(f"Invoice of {token}", f"Pay {token}.", f"<p>Pay {token}.</p>"),
+        based_on=0,
     )
     session.add(
         GatewayEvent(

@@ -1,57 +1,185 @@
-"""The audit log."""
+"""The audit log: list, one record, an object's last state, and the list as a file."""
 
-from flask import Blueprint, request
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC
+from typing import Any
+
+from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from core.clock import now
+from core.sheet_writer import CSV_TYPE, Cell, write_csv
+from core.tenancy import current_scope
 from core.uow import unit_of_work
-from portal.access import office_view
+from portal.access import current_viewer, office_view
+from portal.htmx import render
 from portal.keyset import read_place
-from portal.listing import chosen, render_list
+from portal.listing import PLACE_ARGUMENTS, chosen, render_list
 from portal.office import client_choice
-from portal.office.audit import queries
-from portal.office.audit.queries import OBJECT_TYPES, Filters
+from portal.office.audit import names, queries, wording
+from portal.office.audit.queries import AuditRow, Filters
 from portal.office.period import period_options, read_period
+from tenants import audit
 from tenants.permissions import Permission
 
 bp = Blueprint("office_audit", __name__, url_prefix="/office/audit")
+# endpoint and permission of the page of each kind of object that has one
+_PAGES = {
+    "client": ("office_clients.show", "client_id", Permission.CLIENTS_READ),
+    "invoice": ("office_invoices.show", "invoice_id", Permission.INVOICES_READ),
+    "mail": ("office_mail.show", "mail_id", Permission.MAIL_READ),
+    "refill": ("office_refills.show", "refill_id", Permission.PAYMENTS_READ),
+    "transaction": ("office_transactions.show", "transaction_id", Permission.TRANSACTIONS_READ),
+}
 
 
 @bp.get("/")
 @office_view(Permission.AUDIT_READ)
 def index() -> ResponseReturnValue:
-    filters = Filters(
-        search=request.args.get("q", "").strip()[:100],
-        client_id=request.args.get("client", type=int),
-        object_type=chosen("object", OBJECT_TYPES, "any"),
-        period=read_period(),
-    )
+    filters = _read_filters()
     with unit_of_work() as session:
         client = client_choice.find_chosen(session, filters.client_id)
         page = queries.read_records(session, filters, read_place())
+        known = names.read_names(session, [row.changes for row in page.rows])
+        family = client_choice.list_family(session)
+        chains = queries.read_chains(session, current_scope().reseller_ids)
+        actions = queries.list_actions(session)
     return render_list(
         "office/audit/index.html",
         "office/audit/_table.html",
         page=page,
         filters=filters,
         client=client,
-        object_types=_object_types(),
+        names=known,
+        family=family,
+        chains=chains,
+        object_types=_options("any", _("Any object"), wording.OBJECTS, wording.name_object),
+        actions=_options("any", _("Any action"), actions, wording.name_action),
         periods=period_options(),
+        may_export=current_viewer().may(Permission.AUDIT_EXECUTE),
+        export_url=_export_url(),
+        **_words(),
     )
 
 
-def _object_types() -> list[tuple[str, str]]:
-    words = {
-        "any": _("Any object"),
-        "client": _("Client"),
-        "transaction": _("Transaction"),
-        "invoice": _("Invoice"),
-        "refill": _("Refill"),
-        "saved_card": _("Saved card"),
-        "mail": _("Mail"),
-        "payment_terms": _("Payment terms"),
-        "tax_profile": _("Tax profile"),
-        "gateway_account": _("Payment gateway"),
-        "user": _("User"),
+@bp.get("/<int:record_id>")
+@office_view(Permission.AUDIT_READ)
+def show(record_id: int) -> ResponseReturnValue:
+    """One record with everything that is known of it."""
+    with unit_of_work() as session:
+        row = queries.get_record(session, record_id)
+        known = names.read_names(session, [row.changes])
+    return render("office/audit/show.html", row=row, names=known, **_words())
+
+
+@bp.get("/objects/<object_type>/<object_id>")
+@office_view(Permission.AUDIT_READ)
+def history(object_type: str, object_id: str) -> ResponseReturnValue:
+    """What the records say of an object: its last state, also after it was deleted."""
+    with unit_of_work() as session:
+        state = queries.get_last_state(session, object_type, object_id)
+        known = names.read_names(
+            session, [{name: (value,) for name, value in state.values.items()}]
+        )
+        known |= names.read_names(session, [row.changes for row in state.records])
+    return render("office/audit/history.html", state=state, names=known, **_words())
+
+
+@bp.post("/export")
+@office_view(Permission.AUDIT_EXECUTE)
+def export() -> ResponseReturnValue:
+    """The filtered list as CSV; that it was taken out is itself recorded."""
+    filters = _read_filters()
+    with unit_of_work() as session:
+        rows = list(queries.read_for_export(session, filters))
+        known = names.read_names(session, [row.changes for row in rows])
+        audit.record(
+            session,
+            reseller_id=current_scope().home_reseller_id,
+            action="export",
+            object_type="audit_log",
+            object_id=now().date(),
+            object_label=_("%(count)s records", count=len(rows)),
+            changes={name: (None, value) for name, value in sorted(request.args.items()) if value},
+        )
+    content = b"".join(write_csv(_lines(rows, known), with_bom=True))
+    response = Response(content, content_type=CSV_TYPE)
+    response.headers["Content-Disposition"] = f'attachment; filename="audit-{now().date()}.csv"'
+    return response
+
+
+def _lines(rows: list[AuditRow], known: dict[tuple[str, int], str]) -> Iterator[list[Cell]]:
+    yield [
+        _("Record"), _("When (UTC)"), _("Reseller"), _("Who"), _("For"), _("IP address"),
+        _("Action"), _("Object"), _("Name"), _("ID"), _("Client"), _("Field"), _("Before"),
+        _("After"), _("Seal"), _("Hash"),
+    ]  # fmt: skip
+    for row in rows:
+        fixed: list[Cell] = [
+            row.id,
+            row.at.astimezone(UTC).isoformat(timespec="seconds"),
+            row.reseller_name,
+            wording.name_actor(row.actor_kind, row.actor_label),
+            row.on_behalf_of,
+            row.ip,
+            wording.name_action(row.action),
+            wording.name_object(row.object_type),
+            row.object_label,
+            row.object_id,
+            row.client_id,
+        ]
+        seal: list[Cell] = [row.seal_no, row.seal_hash]
+        for field, (before, after) in row.changes.items() or {"": (None, None)}.items():
+            said = [
+                wording.say_value(row.object_type, field, one, known) for one in (before, after)
+            ]
+            yield [*fixed, wording.name_field(field) if field else "", *said, *seal]
+
+
+def _read_filters() -> Filters:
+    return Filters(
+        search=request.args.get("q", "").strip()[:100],
+        client_id=request.args.get("client", type=int),
+        reseller_id=request.args.get("reseller", type=int),
+        object_type=chosen("object", ("any", *wording.OBJECTS), "any"),
+        object_id=request.args.get("id", "").strip()[:60],
+        action=request.args.get("action", "any")[:60],
+        person=request.args.get("person", "").strip()[:100],
+        ip=request.args.get("ip", "").strip()[:60],
+        period=read_period(),
+    )
+
+
+def _export_url() -> str:
+    """What is exported is what the list shows."""
+    asked = {
+        name: value for name, value in request.args.items() if value and name not in PLACE_ARGUMENTS
     }
-    return [(name, words[name]) for name in OBJECT_TYPES]
+    return url_for("office_audit.export", **asked)  # type: ignore[arg-type]
+
+
+def _options(
+    value: str, text: str, known: Iterable[str], name: Callable[[str], str]
+) -> list[tuple[str, str]]:
+    return [(value, text), *sorted(((one, name(one)) for one in known), key=lambda pair: pair[1])]
+
+
+def _words() -> dict[str, Any]:
+    """What the templates say records with."""
+    return {
+        "name_object": wording.name_object,
+        "name_action": wording.name_action,
+        "name_field": wording.name_field,
+        "name_actor": wording.name_actor,
+        "say_value": wording.say_value,
+        "page_of": page_of,
+    }
+
+
+def page_of(object_type: str, object_id: str) -> str:
+    """The address of the object's own page, if it has one that the viewer may open."""
+    endpoint, argument, permission = _PAGES.get(object_type, ("", "", None))
+    if not endpoint or not current_viewer().may(permission):
+        return ""
+    return url_for(endpoint, **{argument: object_id})  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from mail.models import MailAttachment, MailMessage
 from mail.queue import MailKind
 from portal.keyset import Key, Order, Page, Place, read_page, walk
 from portal.office.period import ANY_TIME, PeriodFilter
-from tenants.models import Client, File
+from tenants.models import Client, File, Reseller
 
 STATES = ("any", "queued", "sending", "sent", "failed")
 KINDS = ("any", *(kind.value for kind in MailKind))
@@ -25,8 +25,10 @@ class Filters:
 
     search: str = ""
     client_id: int | None = None
+    reseller_id: int | None = None
     state: str = "any"
     kind: str = "any"
+    twice: bool = False
     period: PeriodFilter = ANY_TIME
 
     @property
@@ -34,6 +36,8 @@ class Filters:
         return bool(
             self.search
             or self.client_id
+            or self.reseller_id
+            or self.twice
             or self.state != "any"
             or self.kind != "any"
             or self.period.is_set
@@ -47,6 +51,7 @@ class MailRow:
     id: UUID
     client_id: int | None
     client_name: str
+    reseller_name: str
     kind: str
     to_address: str
     subject: str
@@ -101,6 +106,7 @@ def read_mails(session: Session, filters: Filters, place: Place) -> Page[MailRow
         MailMessage.id,
         MailMessage.client_id,
         func.coalesce(Client.name, "").label("client_name"),
+        Reseller.name.label("reseller_name"),
         MailMessage.kind,
         MailMessage.to_address,
         MailMessage.subject,
@@ -113,6 +119,7 @@ def read_mails(session: Session, filters: Filters, place: Place) -> Page[MailRow
         files.label("files"),
         keep=[
             (MailMessage, MailMessage.id == walked.picked.c.id, False),
+            (Reseller, Reseller.id == MailMessage.reseller_id, False),
             (Client, Client.id == MailMessage.client_id, True),
         ],
     )
@@ -162,6 +169,8 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     text = filters.search.lower()
     wanted: list[tuple[object, ColumnElement[bool]]] = [
         (filters.client_id, MailMessage.client_id == filters.client_id),
+        (filters.reseller_id, MailMessage.reseller_id == filters.reseller_id),
+        (filters.twice, MailMessage.possibly_sent_twice.is_(True)),
         (filters.state != "any", MailMessage.state == filters.state),
         (filters.kind != "any", MailMessage.kind == filters.kind),
         (

@@ -1,7 +1,9 @@
 """A page of the events of all tenants, newest first."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import load_only
@@ -31,6 +33,8 @@ class EventRow:
     service: str
     code: str
     text: str
+    message: str
+    params: Mapping[str, Any]
     reseller_id: int
     reseller: str
     client: str | None
@@ -72,6 +76,8 @@ def read_events(
         Event.service,
         Event.code,
         Event.text,
+        Event.message,
+        Event.params,
         Event.reseller_id,
         Reseller.name.label("reseller"),
         Client.name.label("client"),

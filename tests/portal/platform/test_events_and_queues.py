@@ -13,7 +13,7 @@ from core.clock import now
 from core.platform_uow import platform_unit_of_work
 from core.schedule import ScheduledRun
 from portal.app import create_app
-from portal.platform.events.queries import SERVICES
+from tenants.events import SERVICES
 from tests.factories.cast import make_client
 from tests.portal.browser import HTMX, signed_in
 from tests.portal.platform import rows

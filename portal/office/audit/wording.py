@@ -1,0 +1,216 @@
+"""The audit log in plain words: what was done to what, which field, and what it said."""
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from flask_babel import LazyString
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from portal import formatting
+from portal.office.words import WORDS, word
+
+OBJECTS: Mapping[str, LazyString] = {
+    "audit_log": _l("Audit log"),
+    "client": _l("Client"),
+    "client_login": _l("Panel login"),
+    "client_template": _l("Clients template"),
+    "gateway_account": _l("Payment gateway"),
+    "invoice": _l("Invoice"),
+    "mail": _l("Mail"),
+    "mail_template": _l("Mail template"),
+    "number_series": _l("Invoice numbers"),
+    "payment_terms": _l("Payment terms"),
+    "platform_user": _l("Platform staff"),
+    "refill": _l("Refill"),
+    "reseller": _l("Reseller"),
+    "role": _l("Role"),
+    "saved_card": _l("Saved card"),
+    "tag": _l("Tag"),
+    "task": _l("Task"),
+    "tax_profile": _l("Tax profile"),
+    "transaction": _l("Transaction"),
+    "user": _l("User"),
+}
+ACTIONS: Mapping[str, LazyString] = {
+    "activate": _l("activated"),
+    "approve": _l("approved"),
+    "approve_cancelled": _l("approved"),
+    "create": _l("created"),
+    "delete": _l("deleted"),
+    "export": _l("exported"),
+    "full_delete": _l("deleted for good"),
+    "import": _l("imported"),
+    "invite": _l("invited"),
+    "issue": _l("issued"),
+    "mail_again": _l("mailed again"),
+    "password_change": _l("password changed"),
+    "password_reset": _l("password set anew"),
+    "restore": _l("restored"),
+    "resume": _l("resumed"),
+    "reverse": _l("reversed"),
+    "send_again": _l("sent again"),
+    "sign_in": _l("signed in"),
+    "sign_in_failed": _l("failed to sign in"),
+    "sign_out": _l("signed out"),
+    "suspend": _l("suspended"),
+    "update": _l("changed"),
+}
+FIELDS: Mapping[str, LazyString] = {
+    "account_details": _l("Account details"),
+    "address": _l("Address"),
+    "amount": _l("Amount"),
+    "auto_payment_enabled": _l("Auto payment"),
+    "auto_payment_extra_amount": _l("Auto payment: extra amount"),
+    "auto_payment_suspended": _l("Auto payment suspended"),
+    "autoinvoicing": _l("Autoinvoicing"),
+    "billing_email": _l("Billing e-mail"),
+    "body_html": _l("HTML"),
+    "body_text": _l("Plain text"),
+    "brand_color": _l("Colour"),
+    "company_name": _l("Company name"),
+    "credentials": _l("Credentials"),
+    "credit": _l("Credit"),
+    "currency": _l("Currency"),
+    "day_of_month": _l("Day of the month"),
+    "description": _l("Description"),
+    "email": _l("E-mail"),
+    "enabled": _l("Switched on"),
+    "every_days": _l("Every so many days"),
+    "grace_days": _l("Days to pay"),
+    "is_default": _l("Default"),
+    "is_originator": _l("Originator"),
+    "is_terminator": _l("Terminator"),
+    "last_invoiced_on": _l("Last invoiced"),
+    "live": _l("Live mode"),
+    "locale": _l("Language"),
+    "login": _l("Login"),
+    "mail_from": _l("Sender address"),
+    "main_email": _l("Main e-mail"),
+    "name": _l("Name"),
+    "next_number": _l("Next number"),
+    "noc_email": _l("NOC e-mail"),
+    "notify_factors_watcher": _l("Notify about Factors Watcher blocks"),
+    "password": _l("Password"),
+    "payment_account_id": _l("Payment account"),
+    "payment_terms_id": _l("Payment terms"),
+    "permissions": _l("Permissions"),
+    "portal_host": _l("Portal host"),
+    "postpaid": _l("Postpaid"),
+    "rates_email": _l("Rates e-mail"),
+    "reason": _l("Reason"),
+    "reg_id": _l("Reg ID"),
+    "remind_after": _l("Remind after"),
+    "remind_before": _l("Remind before"),
+    "role": _l("Role"),
+    "role_id": _l("Role"),
+    "source": _l("Made by"),
+    "state": _l("State"),
+    "status": _l("Status"),
+    "subject": _l("Subject"),
+    "tags": _l("Tags"),
+    "tax_id": _l("Tax ID"),
+    "tax_mode": _l("Taxes"),
+    "tax_profile_id": _l("Tax profile"),
+    "taxes": _l("Taxes"),
+    "timezone": _l("Time zone"),
+    "to": _l("To"),
+    "total": _l("Total"),
+    "zip_code": _l("Zip code"),
+}
+JOBS: Mapping[str, LazyString] = {
+    "audit.seal": _l("Sealing of the audit log"),
+    "billing.check_ledger": _l("Proof of the ledger"),
+    "billing.finish_invoice": _l("Files and mails of invoices"),
+    "billing.invoice_client": _l("Autoinvoicing"),
+    "mail.deliver": _l("Delivery of mail"),
+    "payments.auto_charge": _l("Auto payment"),
+    "payments.charge_refill": _l("Charging of cards"),
+    "payments.handle_event": _l("News from the gateway"),
+    "payments.look_up": _l("Look-ups at the gateway"),
+}
+ACTORS: Mapping[str, LazyString] = {
+    "client": _l("Client"),
+    "job": _l("By itself"),
+    "platform": _l("Platform staff"),
+    "system": _l("The program"),
+    "user": _l("Staff"),
+}
+# what a field's values mean where a word for them is known
+_STATES = {
+    ("client", "status"): "client",
+    ("invoice", "state"): "invoice",
+    ("mail", "state"): "mail",
+    ("refill", "source"): "source",
+    ("transaction", "status"): "transaction",
+    ("transaction", "tax_mode"): "tax_mode",
+}
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
+_AMOUNTS = re.compile(r"(^|_)(amount|credit|total|price|threshold|capacity|limit)$")
+
+
+def name_object(object_type: str) -> str:
+    return str(OBJECTS.get(object_type, _readable(object_type)))
+
+
+def name_action(action: str) -> str:
+    return str(ACTIONS.get(action, action.replace("_", " ")))
+
+
+def name_field(field: str) -> str:
+    return str(FIELDS.get(field, _readable(field)))
+
+
+def name_actor(kind: str, label: str) -> str:
+    """Who it was: a person by its sign-in name, a job by what it does."""
+    if kind == "job":
+        return str(JOBS.get(label, _readable(label.rpartition(".")[2])))
+    return str(ACTORS["system"]) if kind == "system" else label
+
+
+def say_value(
+    object_type: str,
+    field: str,
+    value: Any,  # noqa: ANN401 (from JSON)
+    names: Mapping[tuple[str, int], str],
+) -> str:
+    """A value as people write it; empty for none. `names` maps (field, id) to a name."""
+    if value is None or value in ("", []):
+        return ""
+    if isinstance(value, bool):
+        return str(_("yes") if value else _("no"))
+    if isinstance(value, list):
+        return ", ".join(say_value(object_type, field, one, names) for one in value)
+    if isinstance(value, dict):
+        return ", ".join(
+            f"{name_field(key)}: {say_value(object_type, key, one, names)}"
+            for key, one in value.items()
+        )
+    if isinstance(value, int):
+        return names.get((field, value)) or (f"#{value}" if field.endswith("_id") else str(value))
+    return _say_text(object_type, field, str(value))
+
+
+def _say_text(object_type: str, field: str, text: str) -> str:
+    group = _STATES.get((object_type, field))
+    if group is not None and text in WORDS[group]:
+        return word(group, text)
+    if field.endswith("_on") and _DAY.fullmatch(text):
+        return formatting.day(date.fromisoformat(text))
+    if field.endswith("_at") and _INSTANT.match(text):
+        return formatting.instant(datetime.fromisoformat(text))
+    if _AMOUNTS.search(field):
+        try:
+            return formatting.number(Decimal(text))
+        except (InvalidOperation, ValueError):
+            return text
+    return text
+
+
+def _readable(name: str) -> str:
+    words = name.removesuffix("_id").replace("_", " ")
+    return words[:1].upper() + words[1:]
