@@ -14,6 +14,8 @@ from billing.invoice_models import Invoice, NumberSeries
 from core.db import Session
 from core.errors import InvalidInputError, InvariantError
 from tenants import audit
+from tenants.models import Reseller
+from tenants.stamps import check_stamp
 
 DEFAULT_TEMPLATE = "INV-%Y-%N"
 NUMBER_LENGTH = 200
@@ -129,6 +131,23 @@ def save_template(
         )
 
 
+def update_series(
+    session: Session, *, reseller_id: int, template: str, suretax: bool, stamp: str
+) -> None:
+    """Save as `save_template` does, if nobody has changed the series since `stamp` was made.
+
+    Raises InvalidInputError, ConflictError.
+    """
+    # the reseller's row is the lock: the series may not exist yet
+    session.execute(select(Reseller.id).where(Reseller.id == reseller_id).with_for_update())
+    known = read_series(session, reseller_id)
+    before = {"template": known.template, "suretax": known.suretax}
+    if before == {"template": template.strip(), "suretax": suretax}:
+        return
+    check_stamp(stamp, before)
+    save_template(session, reseller_id=reseller_id, template=template, suretax=suretax)
+
+
 def check_template(template: str, *, suretax: bool = False) -> str:
     """The template without outer spaces; raises InvalidInputError when it cannot number.
 
@@ -189,7 +208,9 @@ def _check_suretax(template: str) -> None:
         raise InvalidInputError("SureTax takes Latin letters and digits only.", "template")
     if len(fixed) + sum(_SURETAX_LONGEST[code] for code in codes) > SURETAX_LENGTH:
         raise InvalidInputError(
-            f"SureTax takes at most {SURETAX_LENGTH} characters in a number.", "template"
+            "SureTax takes at most %(count)s characters in a number.",
+            "template",
+            count=SURETAX_LENGTH,
         )
 
 

@@ -6,6 +6,8 @@ from billing.models import LedgerEntry, PaymentTerms, TaxProfile
 from core.db import Session
 from core.errors import InvalidInputError
 from tenants import audit, resellers
+from tenants.models import Reseller
+from tenants.stamps import check_stamp
 
 
 def has_entries(session: Session, reseller_id: int) -> bool:
@@ -28,6 +30,33 @@ def find_default_profile(session: Session, reseller_id: int) -> TaxProfile | Non
     return session.scalar(
         select(TaxProfile).where(TaxProfile.reseller_id == reseller_id, TaxProfile.is_default)
     )
+
+
+def update_defaults(
+    session: Session,
+    reseller_id: int,
+    *,
+    terms_id: int | None,
+    profile_id: int | None,
+    stamp: str,
+) -> None:
+    """Both at once, as the settings show them; `stamp` is that of the ids that were shown.
+
+    Raises InvalidInputError naming the field, ConflictError when they were changed meanwhile.
+    """
+    # the reseller's row is the lock: two who save at once follow each other
+    session.execute(select(Reseller.id).where(Reseller.id == reseller_id).with_for_update())
+    terms = find_default_terms(session, reseller_id)
+    profile = find_default_profile(session, reseller_id)
+    before = {
+        "payment_terms_id": None if terms is None else terms.id,
+        "tax_profile_id": None if profile is None else profile.id,
+    }
+    if before == {"payment_terms_id": terms_id, "tax_profile_id": profile_id}:
+        return
+    check_stamp(stamp, before)
+    set_default_terms(session, reseller_id, terms_id)
+    set_default_profile(session, reseller_id, profile_id)
 
 
 def set_default_terms(session: Session, reseller_id: int, terms_id: int | None) -> None:

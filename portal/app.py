@@ -24,6 +24,7 @@ from portal import (
     locales,
     request_id,
     request_log,
+    site,
     wording,
 )
 from portal.acting_views import bp as acting
@@ -44,6 +45,7 @@ from portal.office.mail_templates import bp as office_mail_templates
 from portal.office.mass_edit import bp as office_mass_edit
 from portal.office.refills import bp as office_refills
 from portal.office.resellers import bp as office_resellers
+from portal.office.resellers import settings_bp as office_settings
 from portal.office.roles import bp as office_roles
 from portal.office.sign_in_as import bp as office_sign_in_as
 from portal.office.tags import bp as office_tags
@@ -58,6 +60,7 @@ from portal.panel.home import bp as panel_home
 from portal.panel.invoices import bp as panel_invoices
 from portal.panel.refill import bp as panel_refill
 from portal.panel.transactions import bp as panel_transactions
+from portal.platform import sweep_words
 from portal.platform.events.views import bp as platform_events
 from portal.platform.health import bp as platform_health
 from portal.platform.home.views import bp as platform_home
@@ -95,6 +98,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_imports,
     office_mass_edit,
     office_resellers,
+    office_settings,
     office_users,
     office_roles,
     office_sign_in_as,
@@ -143,7 +147,9 @@ def create_app(settings: Settings, *extra_blueprints: Blueprint) -> Flask:
     request_log.init_app(app)
     headers.init_app(app, settings)
     htmx.init_app(app)
+    site.check_hosts(app, settings)
     access.init_app(app, settings)
+    site.wear_brand(app)
     csrf.init_app(app, settings)
     errors.init_app(app)
     return app
@@ -179,6 +185,7 @@ def _prepare_templates(app: Flask) -> None:
     listing.init_app(app)
     words.init_app(app)
     event_wording.init_app(app)
+    sweep_words.init_app(app)
     app.context_processor(lambda: {"viewer": current_viewer(), "menu": menu_for(current_viewer())})
     app.url_defaults(_name_static_version)
 

@@ -55,6 +55,11 @@ def show_foreign_markup() -> None:
     g.is_foreign = True
 
 
+def allow_caching() -> None:
+    """This one answer is the same for everybody, and its address carries its version as `v`."""
+    g.may_cache = "v" in request.args
+
+
 def init_app(app: Flask, settings: Settings) -> None:
     """Add the headers to every answer of `app`."""
 
@@ -85,7 +90,7 @@ def _policy() -> str:
 
 
 def _set_caching(response: Response) -> None:
-    if request.endpoint == "static":
+    if request.endpoint == "static" or g.get("may_cache", False):
         # the address carries a hash of the content, so a copy never goes stale
         if "v" in request.args and response.status_code == 200:
             response.headers["Cache-Control"] = f"public, max-age={ONE_YEAR_S}, immutable"

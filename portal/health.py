@@ -26,6 +26,7 @@ from core.config import Settings
 from core.db import Session
 from core.engines import make_engine
 from core.errors import InvariantError, NotAllowedError
+from core.invariants import list_results
 from core.platform_uow import platform_unit_of_work
 from mail.models import MailMessage
 from payments.models import Refill
@@ -134,7 +135,12 @@ class _Database(Collector):
     def collect(self) -> Iterator[Metric]:
         try:
             with platform_unit_of_work() as session:
-                families = [*_waiting(session), *_sweeps(session), *_ledger(session)]
+                families = [
+                    *_waiting(session),
+                    *_sweeps(session),
+                    *_ledger(session),
+                    *_invariants(session),
+                ]
         except SQLAlchemyError:
             _log.warning("metrics.database", exc_info=True)
             families = []
@@ -203,6 +209,21 @@ def _ledger(session: Session) -> list[Metric]:
             _age_s(oldest),
         ),
     ]
+
+
+def _invariants(session: Session) -> list[Metric]:
+    broken = GaugeMetricFamily(
+        "portal_invariant_broken",
+        "1 when the rule did not hold at its last check.",
+        labels=["rule"],
+    )
+    age = GaugeMetricFamily(
+        "portal_invariant_age_seconds", "Since the rule was last asked.", labels=["rule"]
+    )
+    for result in list_results(session):
+        broken.add_metric([result.rule], float(not result.ok))
+        age.add_metric([result.rule], _age_s(result.checked_at))
+    return [broken, age]
 
 
 def _age_s(since: datetime | None) -> float:

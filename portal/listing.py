@@ -102,8 +102,17 @@ def count_text(count: int | None, shown: int, first: int | None = None) -> str:
     return str(_("%(first)s–%(last)s of %(total)s", first=number(first), last=last, total=total))
 
 
+def count_of(count: int) -> str:
+    """A figure that was counted no further than COUNT_LIMIT."""
+    return f"{number(COUNT_LIMIT)}+" if count > COUNT_LIMIT else number(count)
+
+
 def init_app(app: Flask) -> None:
-    """Make both known to templates."""
+    """Make them known to templates."""
     app.jinja_env.globals.update(
-        url_with=url_with, url_pattern=url_pattern, next_sort=next_sort, count_text=count_text
+        url_with=url_with,
+        url_pattern=url_pattern,
+        next_sort=next_sort,
+        count_text=count_text,
+        count_of=count_of,
     )

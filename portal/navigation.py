@@ -112,9 +112,7 @@ OFFICE = (
             ),
             Entry(_l("Users"), "office_users.index", "user-cog", Permission.USERS_READ),
             Entry(_l("Roles"), "office_roles.index", "shield-check", Permission.ROLES_READ),
-            Entry(
-                _l("Settings"), "office_resellers.settings", "settings", Permission.SETTINGS_READ
-            ),
+            Entry(_l("Settings"), "office_settings.index", "settings", Permission.SETTINGS_READ),
         ),
     ),
     Section(

@@ -46,6 +46,10 @@ class Viewer:
     acting: ActingAs | None = None
     brand_css: str = ""
     """Address of a generated style sheet that sets `--brand`."""
+    brand_logo: str = ""
+    """Address of the reseller's logo; empty: its name stands there."""
+    banner_level: str = "warn"
+    """Tone of the banner: info, warn or bad."""
 
     has_shortcuts: bool = True
     """Single keys act: `/`, `n`, `j`, `k`, `?`."""

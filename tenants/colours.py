@@ -5,7 +5,6 @@ import re
 from core.errors import InvalidInputError
 
 INK, WHITE = "#1d2430", "#ffffff"
-DARK_SURFACE = "#101317"
 READABLE = 4.5
 """Contrast that text needs at least (WCAG 2.2, 1.4.3)."""
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -21,8 +20,8 @@ def checked_colour(text: str, field: str) -> str:
 
 
 def ink_on(colour: str) -> str:
-    """White or nearly black: what can be read on the colour."""
-    return WHITE if contrast(colour, WHITE) >= READABLE else INK
+    """White, nearly black or black: the first that can be read on the colour; one always can."""
+    return next((one for one in (WHITE, INK) if contrast(colour, one) >= READABLE), "#000000")
 
 
 def readable_on(colour: str, ground: str) -> str:

@@ -25,6 +25,15 @@ BOX = (600, 160)
 """The largest size, in pixels, that a logo is kept in: sharp on paper at 60 by 16 mm."""
 # what an invoice takes (billing.invoice_brand); a noisy picture is made smaller until it fits
 MAX_STORED_BYTES = 250_000
+# what Pillow says to files that are none, or that claim to be enormous
+_BROKEN = (
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+    OSError,
+    SyntaxError,
+    ValueError,
+    Warning,
+)
 _CANNOT_READ = "Choose a picture: PNG, JPEG or WebP."
 
 
@@ -53,7 +62,7 @@ def draw_logo(uploaded: bytes) -> Picture:
             with Image.open(io.BytesIO(uploaded), formats=FORMATS) as image:
                 _check_size(image)
                 upright = ImageOps.exif_transpose(image).convert("RGBA")
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Warning) as error:
+    except _BROKEN as error:
         raise InvalidInputError(_CANNOT_READ, "logo") from error
     box = BOX
     while True:

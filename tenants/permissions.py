@@ -71,6 +71,7 @@ class PlatformPermission(StrEnum):
     """Rights of the platform's own staff."""
 
     EVENTS_READ = "events:read"
+    HEALTH_EXECUTE = "health:execute"
     HEALTH_READ = "health:read"
     LEDGER_EXECUTE = "ledger:execute"
     LEDGER_READ = "ledger:read"

@@ -85,7 +85,9 @@ def update_settings(session: Session, wish: Settings, *, version: int, actor: Ac
     if not changes:
         return
     if row.version != version:
-        raise ConflictError(f"{row.updated_by} has changed the settings since you opened them.")
+        raise ConflictError(
+            "%(who)s has changed the settings since you opened them.", who=row.updated_by
+        )
     for name, (_before, after) in changes.items():
         setattr(row, name, after)
     row.version += 1
@@ -129,7 +131,7 @@ def _checked(wish: Settings) -> Settings:
 def _line(text: str, length: int, field: str) -> str:
     line = " ".join(text.split())
     if len(line) > length:
-        raise InvalidInputError(f"Use at most {length} characters.", field)
+        raise InvalidInputError("Use at most %(count)s characters.", field, count=length)
     if not line.isprintable():
         raise InvalidInputError("Use letters, digits and signs only.", field)
     return line
@@ -138,7 +140,9 @@ def _line(text: str, length: int, field: str) -> str:
 def _check_range(number: int, limits: tuple[int, int], field: str) -> None:
     low, high = limits
     if not low <= number <= high:
-        raise InvalidInputError(f"Enter a number from {low} to {high}.", field)
+        raise InvalidInputError(
+            "Enter a number from %(low)s to %(high)s.", field, low=low, high=high
+        )
 
 
 def _locale(text: str) -> str:

@@ -89,7 +89,7 @@ def update_profile(session: Session, reseller_id: int, wish: Profile, *, stamp: 
     if not checked["name"]:
         raise InvalidInputError("Enter a name.", "name")
     if len(checked["name"]) > NAME_LENGTH:
-        raise InvalidInputError(f"Use at most {NAME_LENGTH} characters.", "name")
+        raise InvalidInputError("Use at most %(count)s characters.", "name", count=NAME_LENGTH)
     checked["email"] = checked_email(checked["email"], "email")
     _save(session, reseller_id, Profile(**checked), stamp)
 
@@ -109,7 +109,7 @@ def update_region(
     try:
         currency = get_currency(wish.currency).code
     except InvalidInputError as error:
-        raise InvalidInputError(error.message, "currency") from error
+        raise InvalidInputError(error.text, "currency", **error.values) from error
     reseller = _lock(session, reseller_id)
     if currency != reseller.currency and has_entries(session, reseller_id):
         raise InvalidInputError(
@@ -136,7 +136,9 @@ def update_sender(session: Session, reseller_id: int, wish: Sender, *, stamp: st
     """Raises InvalidInputError naming the field, ConflictError, NotFoundError."""
     name = " ".join(wish.mail_from_name.split())
     if len(name) > SENDER_NAME_LENGTH:
-        raise InvalidInputError(f"Use at most {SENDER_NAME_LENGTH} characters.", "mail_from_name")
+        raise InvalidInputError(
+            "Use at most %(count)s characters.", "mail_from_name", count=SENDER_NAME_LENGTH
+        )
     if not name.isprintable():
         raise InvalidInputError("Use letters, digits and signs only.", "mail_from_name")
     _save(session, reseller_id, Sender(name, checked_email(wish.mail_from, "mail_from")), stamp)
@@ -210,7 +212,7 @@ def _save(
 def _text(value: str, field: str) -> str:
     text = value.replace("\x00", "").strip()
     if len(text) > TEXT_LENGTH:
-        raise InvalidInputError(f"Use at most {TEXT_LENGTH} characters.", field)
+        raise InvalidInputError("Use at most %(count)s characters.", field, count=TEXT_LENGTH)
     return text
 
 

@@ -45,7 +45,7 @@ def update_tag(session: Session, tag_id: int, *, was: str, name: str, color: str
     if not changes:
         return tag
     if was != tag.name:
-        raise ConflictError(f"Somebody has renamed this tag to “{tag.name}”.")
+        raise ConflictError("Somebody has renamed this tag to “%(name)s”.", name=tag.name)
     other = _find(session, tag.reseller_id, clean)
     if other is not None and other.id != tag.id:
         raise InvalidInputError("Another tag has this name. Merge the two instead.", "name")
@@ -151,7 +151,7 @@ def _checked_name(text: str, field: str = "name") -> str:
     if not name:
         raise InvalidInputError("Enter a name.", field)
     if len(name) > NAME_LENGTH:
-        raise InvalidInputError(f"Use at most {NAME_LENGTH} characters.", field)
+        raise InvalidInputError("Use at most %(count)s characters.", field, count=NAME_LENGTH)
     if "," in name:
         # the client form separates tags by it
         raise InvalidInputError("A tag has no comma in it.", field)

@@ -32,6 +32,9 @@ def upgrade() -> None:
     platform_table("invariant_results")
     op.execute("grant select, insert on platform_audit to portal_platform")
     append_only("platform_audit")
+    # the rules that must hold follow references; what notes say stays with their reseller
+    op.execute("grant select (id, reseller_id, client_id) on client_notes to portal_platform")
+    op.execute("grant select (file_id, reseller_id, client_id) on client_files to portal_platform")
     op.execute("revoke update on resellers from portal_office")
     op.execute(f"grant update ({_OFFICE_COLUMNS}) on resellers to portal_office")
     for known, added in _NEW_PERMISSIONS.items():

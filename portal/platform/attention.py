@@ -19,11 +19,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
+from billing.invoice_models import Invoice
 from billing.models import ClientBalance, ClientBilling, LedgerCheck
 from core.clock import now
 from mail.models import MailMessage
 from payments.models import Refill
-from tenants.models import Client, Reseller
+from portal.keyset import COUNT_LIMIT
+from tenants.models import Client, Reseller, User
 from tenants.signed_in import is_trading
 
 RECENT = timedelta(days=7)
@@ -84,6 +86,22 @@ def clients(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
             Client.reseller_id == Reseller.id, Client.status != "deleted", *conditions
         )
     )
+
+
+def staff() -> ScalarSelect[int]:
+    return _count(select(func.count(User.id)).where(User.reseller_id == Reseller.id))
+
+
+def invoices() -> ScalarSelect[int]:
+    """Invoices that were issued, counted as far as COUNT_LIMIT and one more."""
+    some = (
+        select(Invoice.id)
+        .where(Invoice.reseller_id == Reseller.id, Invoice.issued_at.is_not(None))
+        .limit(COUNT_LIMIT + 1)
+        .correlate(Reseller)
+        .lateral("some")
+    )
+    return _count(select(func.count()).select_from(some))
 
 
 def live_by_currency() -> ScalarSelect[Any]:

@@ -2,6 +2,7 @@
 
 from portal.signin import (
     account,
+    brand,
     keyboard,
     language,
     resets,
@@ -14,6 +15,7 @@ from portal.signin.blueprint import bp
 __all__ = [
     "account",
     "bp",
+    "brand",
     "keyboard",
     "language",
     "resets",

@@ -1,7 +1,6 @@
 """The two doors: what /login and /clients/login have in common, and where each leads."""
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from flask import request, url_for
 
@@ -10,7 +9,9 @@ from portal.access import viewer_of
 from portal.navigation import menu_for
 from portal.next_page import safe_next
 from portal.sessions import Realm
+from portal.site import branded, host_of_request
 from portal.viewer import Viewer, set_viewer
+from tenants.branding import find_brand
 from tenants.permissions import Permission
 from tenants.signed_in import Identity
 from tenants.signin_accounts import find_reseller
@@ -44,13 +45,14 @@ PANEL = Door(realm="panel", area="panel", areas=("panel",), prefix="panel_")
 def enter_tenant(session: Session, door: Door) -> int | None:
     """The tenant that this page belongs to, if its host name or address says so.
 
-    The page then carries the tenant's name.
+    The page then carries the tenant's name, logo and colour.
     """
-    host = urlsplit(f"//{request.host}").hostname or ""
-    reseller = find_reseller(session, host=host, code=door.portal_code)
+    reseller = find_reseller(session, host=host_of_request(), code=door.portal_code)
     if reseller is None:
         return None
-    set_viewer(Viewer(name="", area="public", reseller_name=reseller.name))
+    brand = find_brand(session, reseller_id=reseller.id)
+    if brand is not None:
+        set_viewer(branded(Viewer(name="", area="public"), brand))
     return reseller.id
 
 

@@ -28,6 +28,11 @@ TYPED = {
 # Writes that no page shows a form for: what is sent, and why there is none.
 UNSHOWN: dict[str, tuple[dict[str, str], str]] = {
     "POST /office/clients/<int:client_id>/restore": ({}, "shown for a deleted client only"),
+    "POST /office/settings/logo/remove": ({}, "shown once there is a logo, which has no words"),
+    "POST /office/resellers/<int:reseller_id>/logo/remove": (
+        {},
+        "shown once there is a logo, which has no words",
+    ),
 }
 _TOKEN = "csrf_token"
 

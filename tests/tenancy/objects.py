@@ -23,6 +23,7 @@ PARAMETERS = {
     "profile_id": "tax_profile",
     "refill_id": "refill",
     "reseller_id": "reseller",
+    "tag_id": "tag",
     "task_id": "task",
     "role_id": "role",
     "terms_id": "terms",
@@ -45,7 +46,10 @@ QUERIES = {
     "platform_ledger.progress": {"tenant": "reseller"},
 }
 # What else such an endpoint has to be asked, which names nothing.
-PLAIN_QUERIES = {"platform_ledger.progress": {"run": "0", "asked": "0"}}
+PLAIN_QUERIES = {
+    "platform_ledger.progress": {"run": "0", "asked": "0"},
+    "platform_health.progress": {"asked": "0"},
+}
 # A page shows other forms for objects in another state: forms are read on these pages too.
 OTHER_STATES = {
     "invoice": ("draft_invoice", "waiting_invoice"),
@@ -63,6 +67,15 @@ OTHER_STATES = {
 PLAIN_PARAMETERS = {
     "field": (("reseller", "terms", "tax"), "a field of the search that one is helped with"),
     "list_key": (("clients",), "one of the lists that have views"),
+    "code": (("nobody",), "a brand, which everybody may see before anybody is known"),
+    "page": (
+        ("company", "region", "branding", "mail", "invoicing"),
+        "a page of the settings of a company",
+    ),
+    "part": (
+        ("company", "region", "branding", "sender", "server", "numbering", "defaults"),
+        "a form of the settings of a company",
+    ),
     "filename": (("favicon.svg",), "files of the program, the same for everybody"),
     "object_type": (("client",), "a kind of object"),
     "letter": (("invoice",), "one of the program's letters, the same for everybody"),
@@ -82,13 +95,16 @@ FIELDS = {
     "invoicing-tax_profile_id": "tax_profile",
     "general-reseller_id": "reseller",
     "method": "card",
+    "parent_id": "reseller",
     "payment_account_id": "payment_account",
+    "payment_terms_id": "terms",
     "pick": "client",
     "reseller": "reseller",
     "reseller_id": "reseller",
     "role_id": "role",
     "saved_card_id": "card",
     "tax": "tax_profile",
+    "tax_profile_id": "tax_profile",
     "tenant": "reseller",
     "terms": "terms",
     "view": "list_view",
@@ -98,8 +114,8 @@ PLAIN_FIELDS = {
     "action", "after", "all", "amount", "asked", "before", "column", "columns", "density", "email",
     "enabled", "filters", "format", "general-name", "id", "ip", "key", "kind", "locale", "look",
     "mode", "move", "name", "next", "object", "order", "owed", "period", "permissions", "person",
-    "pinned", "portal", "q", "query", "run", "service", "shortcuts", "standard", "status", "tag",
-    "twice", "typed", "version",
+    "pinned", "portal", "q", "query", "run", "service", "shortcuts", "stamp", "standard", "status",
+    "tag", "template", "twice", "typed", "version",
 }  # fmt: skip
 # Ids that our own form brings along for the row that it makes: another's id is no row yet.
 MADE_BY_FORM = {

@@ -30,7 +30,7 @@ from core.platform_uow import platform_unit_of_work
 from core.tenancy import tenant_scope
 from core.uow import unit_of_work
 from mail import templates as mail_templates
-from mail.models import MailMessage
+from mail.models import MailMessage, MailServer
 from mail.queue import MailKind, queue_mail
 from mail.template_source import TemplateSource
 from mail.templates import TemplateKey
@@ -146,12 +146,12 @@ def make_world(settings: Settings, database: Database) -> World:
 NO_TOKENS = {
     "account", "action", "actor_kind", "area", "asker_kind", "author", "billing_email",
     "brand_color", "code", "color", "currency", "delivery", "density", "direction", "email",
-    "ended_reason", "from_address", "gateway", "ip", "key", "kind", "last_four", "lease_owner",
-    "letter", "level", "list_key", "locale", "login", "mail_from", "main_email", "media_type",
-    "message", "method", "name_key", "noc_email", "object_id", "object_type", "original_currency",
-    "part", "password_hash", "portal_host", "query", "rates_email", "result_type", "seal_hash",
-    "secret", "service", "source", "state", "status", "step", "tax_mode", "template", "timezone",
-    "to_address", "type", "user_agent", "webhook_token",
+    "ended_reason", "from_address", "gateway", "host", "ip", "key", "kind", "last_four",
+    "lease_owner", "letter", "level", "list_key", "locale", "login", "mail_from", "main_email",
+    "media_type", "message", "method", "name_key", "noc_email", "object_id", "object_type",
+    "original_currency", "part", "password", "password_hash", "portal_host", "query", "rates_email",
+    "result_type", "seal_hash", "secret", "security", "service", "source", "state", "status",
+    "step", "tax_mode", "template", "timezone", "to_address", "type", "user_agent", "webhook_token",
 }  # fmt: skip
 
 
@@ -293,6 +293,8 @@ def _furnish_tenant(
             handled_at=now(),
         )
     )
+    # nobody listens there: what is tried fails at once
+    session.add(MailServer(reseller_id=tenant.id, host="127.0.0.1", port=9, security="none"))
     user = session.scalars(select(User).where(User.id == tenant.viewer_id)).one()
     spare_role = staff.create_role(
         session, reseller_id=tenant.id, name=f"Spare {token}", permissions=[Permission.TAGS_READ]
@@ -651,7 +653,11 @@ def _make_records(session: Session, client: cast.Client, token: str) -> dict[str
         "note": str(note.id),
         "client_file": str(file.file_id),
         "failed_mail": str(waiting.id),
-        "tag": str(session.scalars(select(ClientTag.tag_id).limit(1)).one()),
+        "tag": str(
+            session.scalars(
+                select(ClientTag.tag_id).where(ClientTag.client_id == client.id).limit(1)
+            ).one()
+        ),
         "event": str(
             session.scalars(select(Event.id).where(Event.client_id == client.id).limit(1)).one()
         ),

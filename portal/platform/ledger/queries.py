@@ -12,7 +12,7 @@ from billing.models import LedgerCheck
 from core.db import Session
 from portal.keyset import Page, Place
 from portal.platform import attention
-from portal.platform.tenant_pages import in_order, read_ids
+from portal.tenant_pages import in_order, read_ids
 from tenants.models import Reseller
 
 HISTORY = 20

@@ -1,26 +1,21 @@
 """Making a reseller: the form, the tenant in one transaction, the invitation of its first user."""
 
-from uuid import UUID
-
 from flask import Response, flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from sqlalchemy.exc import IntegrityError
 
-from billing import payment_accounts
-from core.errors import ConflictError, InvalidInputError
+from core.errors import InvalidInputError
 from core.ids import new_id
 from core.platform_uow import platform_unit_of_work
 from portal.access import platform_view
 from portal.fields import put_error
 from portal.htmx import hx, render, wants_partial
-from portal.invitations import queue_invitation
 from portal.platform.actor import platform_actor
 from portal.platform.resellers import queries
 from portal.platform.resellers.blueprint import bp
-from portal.platform.resellers.forms import ResellerForm
+from portal.tenant_form import ResellerForm
+from portal.tenant_making import find_made, make_tenant
 from portal.wording import refusal
-from tenants import resellers
 from tenants.models import Reseller
 from tenants.permissions import PlatformPermission
 
@@ -37,55 +32,26 @@ def new() -> ResponseReturnValue:
 @platform_view(PlatformPermission.TENANTS_WRITE)
 def create() -> ResponseReturnValue:
     form = _form()
-    request_id = _request_id(form)
-    known = _find(request_id)
+    request_id = form.form_id()
+    known = find_made(request_id)
     if known is not None:
         # a second click: the first one has made it
         return _made(known)
     if not form.validate():
         return _draw(form, status=422)
     try:
-        made = _make(form, request_id)
+        made = make_tenant(request_id, form.to_wish(), platform_actor())
     except InvalidInputError as error:
         messages = [] if put_error(form, error) else [refusal(error)]
         return _draw(form, status=422, messages=messages)
     return _made(made)
 
 
-def _make(form: ResellerForm, request_id: UUID) -> Reseller:
-    try:
-        with platform_unit_of_work() as session:
-            reseller, user = resellers.provision_reseller(
-                session, request_id=request_id, wish=form.to_wish(), actor=platform_actor()
-            )
-            payment_accounts.create_general(session, reseller.id)
-            queue_invitation(session, reseller, user.id)
-            return reseller
-    except IntegrityError as error:
-        # two clicks at the same moment, or two people with the same code
-        known = _find(request_id)
-        if known is None:
-            raise ConflictError("Somebody was faster. Try again.") from error
-        return known
-
-
-def _find(request_id: UUID) -> Reseller | None:
-    with platform_unit_of_work() as session:
-        return resellers.find_by_request(session, request_id)
-
-
 def _form() -> ResellerForm:
     form = ResellerForm()
     with platform_unit_of_work() as session:
-        form.offer(queries.list_parents(session))
+        form.offer(queries.list_parents(session), none=_("None: it stands by itself"))
     return form
-
-
-def _request_id(form: ResellerForm) -> UUID:
-    try:
-        return UUID(form.request_id.data or "")
-    except ValueError as error:
-        raise InvalidInputError("This form is out of date. Load the page anew.") from error
 
 
 def _made(reseller: Reseller) -> Response:

@@ -15,7 +15,7 @@ from mail.models import MailMessage
 from payments.models import GatewayAccount, Refill
 from portal.keyset import Page, Place
 from portal.platform import attention
-from portal.platform.tenant_pages import in_order, read_ids, tree_key
+from portal.tenant_pages import in_order, read_ids, tree_key
 from tenants.models import AuditRecord, Client, Event, Reseller, Role, User
 from tenants.signed_in import is_trading
 
@@ -49,6 +49,8 @@ class ResellerRow:
     currency: str
     active_clients: int
     clients: int
+    staff: int
+    invoices: int
     live: dict[str, Decimal]
     failed_payments: int
     failed_mail: int
@@ -251,6 +253,8 @@ def _select_rows() -> Any:  # noqa: ANN401 (a query of many columns)
         Reseller.currency,
         attention.clients(Client.status == "active").label("active_clients"),
         attention.clients().label("clients"),
+        attention.staff().label("staff"),
+        attention.invoices().label("invoices"),
         attention.live_by_currency().label("live"),
         attention.failed_payments().label("failed_payments"),
         attention.failed_mail().label("failed_mail"),

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import insert, select, update
 
 from billing import payment_accounts
-from billing.models import ClientBilling, LedgerCheck
+from billing.models import ClientBalance, ClientBilling, LedgerCheck
 from core import secrets
 from core.clock import now
 from core.ids import new_id, new_token
@@ -45,6 +45,9 @@ def add_refill(client: Client, state: str, *, age: timedelta = timedelta(minutes
     if account_id is None:
         account_id = add_gateway(client)
     with platform_unit_of_work() as session:
+        currency = session.scalars(
+            select(ClientBalance.currency).where(ClientBalance.client_id == client.id)
+        ).one()
         session.add(
             Refill(
                 id=new_id(),
@@ -54,7 +57,7 @@ def add_refill(client: Client, state: str, *, age: timedelta = timedelta(minutes
                 method="hosted_page",
                 gateway_account_id=account_id,
                 amount=25,
-                currency="USD",
+                currency=currency,
                 state=state,
                 next_look_at=now() - age,
                 created_at=now() - age,

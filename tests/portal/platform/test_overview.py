@@ -55,7 +55,7 @@ def test_it_counts_what_went_wrong_over_all_tenants(as_platform_admin, acme_clie
         "Resellers": "2",
         "Ledgers that differ": "1",
         "Oldest waiting row": "3 hours",
-        "Sweeps": "0",
+        "Recurring work": "0",
     }
     assert found["Outcome unknown"][1] == "bad"
     assert "mail, Acme" in page

@@ -1,0 +1,34 @@
+"""Recurring work in plain words, for people who do not know the program from inside."""
+
+from flask import Flask
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _l
+
+WORDS: dict[str, LazyString] = {
+    "audit.unsealed": _l("Seal new records of the audit log"),
+    "audit.unverified": _l("Prove the audit log once a day"),
+    "billing.due": _l("Make the invoices that are due"),
+    "billing.ledger_check": _l("Check the ledgers once a day"),
+    "billing.unfinished": _l("Make files and mails of issued invoices"),
+    "events.untold": _l("Tell people of events"),
+    "housekeeping.sign_in": _l("Forget old sign-ins"),
+    "invariants.due": _l("Ask what must hold, every hour"),
+    "mail.queued": _l("Send the mail that waits"),
+    "payments.auto_charges": _l("Charge cards automatically"),
+    "payments.events": _l("Handle what gateways have told"),
+    "payments.refills": _l("Charge refills, and ask what became of them"),
+    "payments.wallets": _l("Let gateways forget clients who were removed for good"),
+    "tasks.expired": _l("Forget the files of old tasks"),
+    "tasks.stuck": _l("Go on with tasks that nobody is at"),
+}
+
+
+def say_sweep(name: str) -> str:
+    """What the work does; its own name for work of another release."""
+    words = WORDS.get(name)
+    return name if words is None else str(words)
+
+
+def init_app(app: Flask) -> None:
+    """Make it known to templates."""
+    app.jinja_env.globals["say_sweep"] = say_sweep
