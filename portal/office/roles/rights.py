@@ -16,7 +16,11 @@ RIGHTS: tuple[tuple[str, LazyString], ...] = (
 )
 # section, its name, what its rights mean
 SECTIONS: tuple[tuple[str, LazyString, LazyString], ...] = (
-    ("clients", _l("Clients"), _l("Act: sign in to a client’s panel in its place, with a reason")),
+    (
+        "clients",
+        _l("Clients"),
+        _l("Act: export and import them; sign in to a client’s panel in its place"),
+    ),
     ("templates", _l("Templates"), _l("of clients and of mail")),
     ("tags", _l("Tags"), _l("words that sort clients")),
     ("transactions", _l("Transactions"), _l("Change: book payments and charges, reverse them")),
@@ -30,8 +34,8 @@ SECTIONS: tuple[tuple[str, LazyString, LazyString], ...] = (
     ("roles", _l("Roles"), _l("never more than one’s own")),
     ("settings", _l("Settings"), _l("of the company")),
     ("mail", _l("Mail queue"), _l("Act: send again, delete from the queue")),
-    ("events", _l("Events log"), _l("what the system noticed")),
-    ("audit", _l("Audit log"), _l("who changed what")),
+    ("events", _l("Events log"), _l("Change: who is told of what")),
+    ("audit", _l("Audit log"), _l("Act: prove that nothing in it was changed")),
 )
 
 

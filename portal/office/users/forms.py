@@ -62,7 +62,11 @@ class UserForm(FlaskForm):  # type: ignore[misc]  # flask-wtf has no types
         [InputRequired(_l("Enter an e-mail address.")), latin_email],
         filters=[_without_nul],
     )
-    role_id = SelectField(_l("Role"), coerce=int)
+    role_id = SelectField(
+        _l("Role"),
+        [InputRequired(_l("Choose a role."))],
+        coerce=lambda value: int(value) if value else None,
+    )
     status = SelectField(
         _l("Status"),
         choices=to_choices([("active", _l("active")), ("stop", _l("stopped"))]),
@@ -78,7 +82,8 @@ class UserForm(FlaskForm):  # type: ignore[misc]  # flask-wtf has no types
     ) -> None:
         """What can be chosen; a language that is stored and spoken no more stays one."""
         self.reseller_id.choices = to_choices(resellers)
-        self.role_id.choices = to_choices(roles)
+        # nobody becomes what stands first in the list by accident
+        self.role_id.choices = to_choices([("", _l("Choose …")), *roles])
         languages = dict(language_choices())
         if locale:
             languages.setdefault(locale, locale)

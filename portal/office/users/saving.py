@@ -153,6 +153,7 @@ def _offer(session: Session, form: UserForm, reseller_id: int, user: User | None
     roles = [
         (role.id, role.name)
         for role in queries.list_roles(session, reseller_id)
+        # the present one stays in the list, whatever it allows
         if is_within(role.permissions, mine) or (user is not None and role.id == user.role_id)
     ]
     form.offer(
