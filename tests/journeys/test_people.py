@@ -57,7 +57,7 @@ def test_a_colleague_is_invited_with_a_role_of_her_own_and_sets_up_a_second_fact
     suits_everybody(owner.page)
     owner.presses("Send invitation", owner.dialog)
     owner.reads_toast("Ida Desk is invited by mail.")
-    expect(owner.page.get_by_role("link", name="Ida Desk")).to_be_visible()
+    expect(owner.page.get_by_role("link", name="Ida Desk", exact=True)).to_be_visible()
     suits_everybody(owner.page)
     narrow(owner.page)
 

@@ -136,6 +136,21 @@ def test_a_password_set_here_ends_every_session(portal, acme):
     assert open_ones == 0
 
 
+def test_a_lost_second_factor_is_taken_away_on_the_server(portal, acme, app):
+    from tenants.signin_models import SecondFactor
+    from tests.portal.factors import give_factor
+
+    give_factor(app, "office", acme.owner_id)
+    again = ("reset-second-factor", "--email", acme.owner_email)
+    result = portal(*again)
+    assert result.exit_code == 0, result.output
+    with platform_unit_of_work() as session:
+        assert session.scalar(select(SecondFactor.subject_id)) is None
+    result = portal(*again)
+    assert result.exit_code == 1
+    assert "has no second factor" in result.output
+
+
 def test_a_password_of_nobody_is_refused(portal, clean_database):
     result = portal("reset-password", "--email", "no@body.example", "--password", PASSWORD)
     assert result.exit_code == 1

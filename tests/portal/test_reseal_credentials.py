@@ -11,7 +11,9 @@ from core.platform_uow import platform_unit_of_work
 from payments import gateway_accounts
 from payments.models import GatewayAccount
 from portal.cli import main
+from tenants import second_factor, signin_accounts
 from tests.factories.cast import Tenant
+from tests.portal.factors import code_of, give_factor
 
 OLD = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 NEW = "k2:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
@@ -79,3 +81,15 @@ def test_a_missing_key_changes_nothing(settings, run, account_ids):
     assert "nothing was changed" in result.output
     for account_id in account_ids:
         reopened(settings, account_id, OLD)
+
+
+def test_second_factors_open_with_the_new_key_alone(settings, app, acme: Tenant, run):
+    secret, _ = give_factor(app, "office", acme.owner_id)
+
+    result = run(f"{NEW},{OLD}")
+
+    assert result.exit_code == 0, result.output
+    assert "1 second factors" in result.output
+    with platform_unit_of_work() as session:
+        account = signin_accounts.get_account(session, "office", acme.owner_id)
+        assert second_factor.is_right_code(session, account, code_of(secret), parse_key_ring(NEW))

@@ -419,10 +419,15 @@ def test_its_cookie_is_worth_nothing_without_the_staffs_own(
     as_client_of(as_owner, acme_client)
     token = as_owner.get_cookie("acting_panel").value
 
-    for own in (None, browser_of(app, "office", acme.viewer_id, acme.id)):
-        thief = own or open_browser(app)
-        thief.set_cookie("acting_panel", token)
-        assert thief.get("/clients/").status_code == 303
+    colleague = make_colleague(acme, make_role(acme, "All", list(Permission)), "all@acme.example")
+    # another session of the same person is not the parent either
+    for own in (
+        open_browser(app),
+        browser_of(app, "office", colleague, acme.id),
+        browser_of(app, "office", acme.owner_id, acme.id),
+    ):
+        own.set_cookie("acting_panel", token)
+        assert own.get("/clients/").status_code == 303
     as_panel_cookie = open_browser(app)
     as_panel_cookie.give_cookie("panel", token)
     assert as_panel_cookie.get("/clients/").status_code == 303
