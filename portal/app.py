@@ -29,7 +29,6 @@ from portal import (
 )
 from portal.acting_views import bp as acting
 from portal.health import bp as health
-from portal.locales import LANGUAGES
 from portal.navigation import menu_for
 from portal.office import words
 from portal.office.audit import bp as office_audit

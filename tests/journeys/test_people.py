@@ -167,7 +167,7 @@ def test_staff_look_into_a_clients_panel_and_are_themselves_again(
     owner.reads_toast("You are yourself again.")
     expect(owner.page).to_have_url(re.compile(f"/office/clients/{number}$"))
     owner.goes_to("/office/audit/?q=comet")
-    owner.reads("sign in as")
+    owner.reads("Cannot find an invoice")
     assert site.failures() == []
 
 
