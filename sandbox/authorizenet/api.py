@@ -38,6 +38,12 @@ _REPORTS = frozenset({
     "getTransactionListRequest",
 })  # fmt: skip
 
+# What the gateway answers when it cannot work, whatever it was asked.
+TROUBLES = {
+    "busy": ApiError("E00053", "The server is currently too busy, please try again later."),
+    "maintenance": ApiError("E00104", "The server is in maintenance. Please try again later."),
+}
+
 
 @dataclass(frozen=True)
 class Question:
@@ -80,6 +86,12 @@ def answer(store: Store, question: Question) -> bytes:
     if not any(child is not None and child.tag == "messages" for child in children):
         children.insert(0, messages("I00001", "Successful.", is_error=False))
     return encode(name, ref_id, children)
+
+
+def refuse(question: str, error: ApiError) -> bytes:
+    """The answer to a request of which nothing was done."""
+    name = question.removesuffix("Request") + "Response"
+    return encode(name, "", [messages(error.code, error.text, is_error=True)])
 
 
 def _authenticated(store: Store, root: Element) -> Call:

@@ -5,7 +5,7 @@ import threading
 from dataclasses import dataclass
 
 # Before the request is processed, or after it is on disk.
-BEFORE = ("delay_before", "drop_before", "http_429", "http_502")
+BEFORE = ("delay_before", "drop_before", "http_429", "http_502", "busy", "maintenance")
 AFTER = ("delay_after", "http_500_after", "unreadable_after", "without_bom", "drop_after")
 ANY_CALL = "*"
 

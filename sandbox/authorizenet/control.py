@@ -5,9 +5,9 @@ merchants         {login?, transaction_key?, signature_key?, name?, currency?, h
 customers/card    {login, customer_ref, number, expiry "2031-09", first_name?, last_name?, address?,
                   zip?} save a card without a page; {payment_profile_ref}
 chaos             {fault, times? | probability?, call?, login?, delay_s?, seed?} a fault in force:
-                  delay_before drop_before http_429 http_502 | delay_after http_500_after
-                  unreadable_after without_bom drop_after. `call` is the request's name (default
-                  createTransactionRequest), hostedCard, hostedPayment, or * for any
+                  delay_before drop_before http_429 http_502 busy maintenance | delay_after
+                  http_500_after unreadable_after without_bom drop_after. `call` is the request's
+                  name (default createTransactionRequest), hostedCard, hostedPayment, or * for any
 chaos/clear       {} behave again
 chaos/list        {} the rules in force
 webhooks          {is_on?, repeat?, delay_s?, newest_first?, wrong_signature?} how webhooks are sent

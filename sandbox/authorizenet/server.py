@@ -142,6 +142,10 @@ class Handler(BaseHTTPRequestHandler):
             if fault in faults:
                 self._fail(fault)
                 return
+        for fault, trouble in api.TROUBLES.items():
+            if fault in faults:
+                self._reply(Response(200, api.refuse(name, trouble), "text/xml; charset=utf-8"))
+                return
         response = process()
         self.server.sandbox.deliverer.wake()
         _sleep(faults.get("delay_after"))
