@@ -1,6 +1,7 @@
 """Automatic invoices: one per boundary passed, none twice, none left out."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -10,14 +11,18 @@ from billing import ledger, schedule
 from billing.client_billing import lock_billing
 from billing.invoice_models import Invoice
 from billing.invoices import create_invoice
-from billing.models import Transaction
+from billing.models import ClientBilling, Transaction
 from billing.periods import Period
 from core.clock import now
 from core.db import Session
+from core.errors import AppError
 from core.ids import new_id
 from tenants import events
 from tenants.clients import get_client
 from tenants.models import Client
+
+# After a failure it is tried again when it has waited twice as long, within these.
+_SHORTEST_WAIT, _LONGEST_WAIT = timedelta(minutes=5), timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,35 @@ def run_client(session: Session, client_id: int) -> list[Invoice]:
         if isinstance(result, Invoice):
             invoices.append(result)
     return invoices
+
+
+def record_failure(session: Session, client_id: int, error: Exception) -> None:
+    """The sweep comes back to the client later and later, and the staff are told, once a day."""
+    at = now()
+    billing = session.scalar(
+        select(ClientBilling).where(ClientBilling.client_id == client_id).with_for_update()
+    )
+    if billing is None:
+        return
+    overdue = at - (billing.next_invoice_at or at)
+    billing.retry_at = at + min(max(overdue, _SHORTEST_WAIT), _LONGEST_WAIT)
+    session.flush()
+    reason = error.message if isinstance(error, AppError) else type(error).__name__
+    events.record(
+        session,
+        reseller_id=billing.reseller_id,
+        client_id=client_id,
+        level="error",
+        service="invoicing",
+        code="invoice_failed",
+        text=events.EventText(
+            "The automatic invoice could not be made: %(reason)s It is tried again by itself.",
+            reason=f"{reason.rstrip('.')}.",
+        ),
+        object_type="client",
+        object_id=client_id,
+        dedupe_key=f"invoice-failed:{client_id}:{at:%Y-%m-%d}",
+    )
 
 
 def _has_unbilled(session: Session, client: Client, period: Period) -> bool:

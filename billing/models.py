@@ -268,6 +268,8 @@ class ClientBilling(ClientOwned, Base):
     last_invoiced_on: Mapped[date | None]
     billed_until: Mapped[datetime | None]
     next_invoice_at: Mapped[datetime | None]
+    # not before, because it failed; null: at its time
+    retry_at: Mapped[datetime | None]
 
 
 class Transaction(ClientOwned, Base):

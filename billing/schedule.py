@@ -60,6 +60,8 @@ def refresh(session: Session, billing: ClientBilling, zone: ZoneInfo) -> None:
             zone,
             previous_end_at=billing.billed_until,
         ).ends_at
+    # what it depends on has changed, or the last period is done: it need not fail again
+    billing.retry_at = None
     session.flush()
 
 

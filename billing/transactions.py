@@ -74,10 +74,21 @@ def record_gateway_payment(
     source_id: UUID,
     client_id: int,
     amount: Decimal,
+    currency: str,
     payment_account_id: int,
     description: str,
 ) -> Transaction:
-    """Book money that a gateway took, once per `source_id` (the refill's id)."""
+    """Book money that a gateway took, once per `source_id` (the refill's id).
+
+    Raises InvariantError when the balance is in another currency than the money.
+    """
+    balance = ledger.lock_balance(session, client_id)
+    if balance.currency != currency:
+        raise InvariantError(
+            "money in %(currency)s for a balance in %(balance)s",
+            currency=currency,
+            balance=balance.currency,
+        )
     draft = Draft(
         id=source_id,
         type="payment",

@@ -5,8 +5,6 @@ import secrets
 import time
 from uuid import UUID
 
-_KEY_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
 
 def new_id() -> UUID:
     """A UUID version 7 (RFC 9562): ordered by time, so indexes grow at their end."""
@@ -20,8 +18,3 @@ def new_id() -> UUID:
 def new_token() -> str:
     """256 random bits, URL-safe: session tokens, reset links, webhook addresses."""
     return secrets.token_urlsafe(32)
-
-
-def new_attempt_key() -> str:
-    """20 characters of Crockford base 32 (100 random bits): fits a gateway's refId."""
-    return "".join(secrets.choice(_KEY_ALPHABET) for _ in range(20))

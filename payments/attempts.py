@@ -11,15 +11,17 @@ from uuid import UUID
 
 from sqlalchemy import func, or_, select
 
+from core import jobs
 from core.clock import now
 from core.db import Session
 from core.errors import NotFoundError
 from core.money import minor_amount
 from payments import refills
 from payments.gateways.base import ChargeRequest, Initiator
-from payments.models import ChargeAttempt, Refill, SavedCard
-from payments.patience import Patience
+from payments.models import ChargeAttempt, ClientAutoPayment, Refill, SavedCard
+from payments.patience import DEFAULT_PATIENCE, Patience
 from payments.state import AttemptState, RefillNews, RefillState
+from tenants import clients
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _KEY_LENGTH = 20
@@ -51,12 +53,16 @@ def begin_attempt(
 ) -> ChargeAttempt | None:
     """Write the attempt of a requested refill as `sending`, leased to `owner`.
 
-    None when there is nothing to send: it is under way or done already, the card is gone (the
-    refill fails), or another charge of the card is under way (`next_look_at` says when to ask
-    again). The caller commits before it sends.
+    None when there is nothing to send: it is under way or done already, nobody wants it any more
+    or the card is gone (the refill fails), or another charge of the card is under way
+    (`next_look_at` says when to ask again). The caller commits before it sends.
     """
     refill = refills.lock_refill(session, refill_id)
     if refill.state != RefillState.REQUESTED or refill.saved_card_id is None:
+        return None
+    obstacle = find_obstacle(session, refill)
+    if obstacle:
+        refills.fail(session, refill, obstacle)
         return None
     card = _lock_card(session, refill.saved_card_id)
     if card is None or card.state != "active":
@@ -143,13 +149,36 @@ def may_send(session: Session, lease: Lease) -> bool:
     )
 
 
-def get_attempt(session: Session, key: str) -> ChargeAttempt:
-    """Raises NotFoundError, also for another tenant's attempt."""
-    attempt = session.scalar(
+def find_obstacle(session: Session, refill: Refill) -> str:
+    """Why the card must not be charged now, although it was asked for; empty when it may be.
+
+    Between the wish and the charge lie seconds, or the hours of a queue that stood still.
+    """
+    status = clients.get_client(session, refill.client_id).status
+    if status == "deleted":
+        return "The client was deleted. Nothing was charged."
+    if refill.source != "auto":
+        return ""
+    is_on = session.scalar(
+        select(ClientAutoPayment.enabled).where(ClientAutoPayment.client_id == refill.client_id)
+    )
+    if status != "active":
+        return "The client is not active any more. Nothing was charged."
+    return "" if is_on else "Auto payment was switched off. Nothing was charged."
+
+
+def find_attempt(session: Session, key: str) -> ChargeAttempt | None:
+    """The attempt, read anew."""
+    return session.scalar(
         select(ChargeAttempt)
         .where(ChargeAttempt.key == key)
         .execution_options(populate_existing=True)
     )
+
+
+def get_attempt(session: Session, key: str) -> ChargeAttempt:
+    """Raises NotFoundError, also for another tenant's attempt."""
+    attempt = find_attempt(session, key)
     if attempt is None:
         raise NotFoundError("Charge attempt not found.")
     return attempt
@@ -191,6 +220,36 @@ def find_by_gateway(
         if found is not None:
             return found
     return None
+
+
+def orphaned_at(refill: Refill, attempt: ChargeAttempt, patience: Patience) -> datetime:
+    """From when on what was sent last, or paid on a page opened last, can no longer arrive."""
+    last_sent_at = attempt.last_sent_at or attempt.created_at
+    valid_for = patience.page if refill.method == "hosted_page" else patience.lease
+    return patience.orphaned_at(last_sent_at + valid_for)
+
+
+def request_look(
+    session: Session, attempt: ChargeAttempt, *, patience: Patience = DEFAULT_PATIENCE
+) -> bool:
+    """Ask for a look out of its turn; False when the gateway was asked a moment ago.
+
+    Writes nothing, for it is asked for by reading a page; the look itself checks again.
+    """
+    if was_just_asked(attempt, now(), patience):
+        return False
+    jobs.enqueue(
+        session,
+        "payments.look_up",
+        reseller_id=attempt.reseller_id,
+        attempt_key=attempt.key,
+    )
+    return True
+
+
+def was_just_asked(attempt: ChargeAttempt, at: datetime, patience: Patience) -> bool:
+    """Whether the gateway was asked so lately that it need not be asked again yet."""
+    return attempt.looked_at is not None and attempt.looked_at > at - patience.ask_every
 
 
 def has_open_attempt(session: Session, card_id: UUID) -> bool:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from sqlalchemy import select
 
 from billing import ledger
+from core.clock import now
 from core.db import Session
 from core.errors import InvalidInputError, NotFoundError
 from core.ids import new_id
@@ -17,6 +18,14 @@ from tenants import audit, clients
 from tenants.models import Client
 
 EXTRA_LIMIT = Decimal(10) ** 9
+# What the rules write and no form does.
+_ROW_OF_DECLINES = (
+    "declines_in_row",
+    "declines_forgotten_at",
+    "next_try_at",
+    "suspended_at",
+    "suspended_reason",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +83,12 @@ def save_own_choice(
     cap = min((one for one in (row.day_cap, row.month_cap) if one is not None), default=None)
     if enabled and cap is not None and extra_amount > cap:
         raise InvalidInputError("This is more than your limits allow.", "extra_amount")
-    kept = (row.declines_in_row, row.next_try_at, row.suspended_at, row.suspended_reason)
+    kept = {name: getattr(row, name) for name in _ROW_OF_DECLINES}
     save_auto_payment(
         session, client, AutoPayment(enabled, extra_amount, row.day_cap, row.month_cap)
     )
-    row.declines_in_row, row.next_try_at, row.suspended_at, row.suspended_reason = kept
+    for name, value in kept.items():
+        setattr(row, name, value)
     session.flush()
 
 
@@ -168,6 +178,7 @@ def lock_row(session: Session, client_id: int) -> ClientAutoPayment:
 def forget_declines(row: ClientAutoPayment) -> None:
     """The next due charge may be tried at once."""
     row.declines_in_row = 0
+    row.declines_forgotten_at = now()
     row.next_try_at = None
     row.suspended_at = None
     row.suspended_reason = ""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from core.db import Session
 from core.ids import new_token
-from payments import attempts, gateway_accounts, outcomes
+from payments import attempts, gateway_accounts, outcomes, recording, refills
 from payments.attempts import Lease
 from payments.gateway_accounts import OpenGateway, UnitOfWork
 from payments.gateways.base import ChargeRequest, Gateway
@@ -35,8 +35,11 @@ def charge_refill(
     The attempt is committed as `sending` before the first byte leaves, and the outcome in one
     transaction with its posting and mail. Safe to call at any time, any number of times.
     """
-    with unit_of_work() as session:
-        begun = _begin(session, open_gateway, refill_id, patience)
+    begun = recording.begin_or_postpone(
+        unit_of_work,
+        lambda session: _begin(session, open_gateway, refill_id, patience),
+        lambda session: refills.find_locked(session, refill_id),
+    )
     if begun is None:
         return None
     with closing(begun.gateway):
@@ -62,10 +65,17 @@ def send(
             return attempts.may_send(session, lease)
 
     answer = gateway.charge(request, before_send=is_mine)
-    with unit_of_work() as session:
-        return outcomes.record_outcome(
+    recorded = recording.record_or_tell(
+        unit_of_work,
+        lease.key,
+        answer,
+        lambda session: outcomes.record_outcome(
             session, lease.key, answer, patience=patience, lease_owner=lease.owner
-        )
+        ),
+        patience=patience,
+        lease_owner=lease.owner,
+    )
+    return recorded or Recorded.TROUBLE
 
 
 def _begin(

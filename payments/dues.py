@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, case, exists, func, or_, select
 
 from billing.invoice_models import Invoice
 from billing.models import ClientBalance
@@ -22,11 +22,14 @@ from core.db import Session
 from core.money import minor_amount
 from core.zones import get_zone
 from payments import gateway_accounts, refills
-from payments.models import ClientAutoPayment, Refill, SavedCard
-from payments.state import RefillState
+from payments.limits import limits_of
+from payments.models import ChargeAttempt, ClientAutoPayment, Refill, SavedCard
+from payments.state import AttemptState, RefillState
 from tenants.models import Client
 
 _ZERO = Decimal(0)
+# Among the figures: the charge was cut by the most that one charge takes.
+CUT_BY_LIMIT = "most_at_once"
 
 
 class Why(StrEnum):
@@ -84,11 +87,14 @@ def compute_due(
     figures["extra_amount"] = str(row.extra_amount)
     figures["wanted"] = str(wanted)
     room = _room(session, client, row, figures)
-    amount = min(wanted, refills.MAX_AMOUNT if room is None else min(room, refills.MAX_AMOUNT))
-    if wanted < refills.MIN_AMOUNT:
+    limits = limits_of(client.currency)
+    amount = min(wanted, limits.most if room is None else min(room, limits.most))
+    if wanted < limits.least:
         return Due(Why.TOO_LITTLE if wanted > 0 else Why.NOT_DUE, client.currency, figures=figures)
-    if amount < refills.MIN_AMOUNT:
+    if amount < limits.least:
         return Due(Why.CAP_REACHED, client.currency, figures=figures)
+    if amount == limits.most < wanted:
+        figures[CUT_BY_LIMIT] = str(limits.most)
     figures["amount"] = str(amount)
     return Due(why, client.currency, amount, card.id, figures=figures)
 
@@ -158,9 +164,20 @@ def _lacking_on_invoices(
 
 
 def _on_its_way(session: Session, client_id: int) -> Decimal:
+    """What may come. A page that was opened is no payment: whoever opens one each hour would never
+    be charged; it counts once the gateway has shown a transaction of it.
+    """
+    is_seen = exists().where(
+        ChargeAttempt.refill_id == Refill.id,
+        ChargeAttempt.reseller_id == Refill.reseller_id,
+        ChargeAttempt.state.in_([AttemptState.UNKNOWN.value, AttemptState.HELD.value]),
+        ChargeAttempt.gateway_ref.is_not(None),
+    )
     return session.scalar(
         select(func.coalesce(func.sum(Refill.amount), 0)).where(
-            Refill.client_id == client_id, Refill.state.in_(refills.OPEN_STATES)
+            Refill.client_id == client_id,
+            Refill.state.in_(refills.OPEN_STATES),
+            or_(Refill.method == "saved_card", is_seen),
         )
     ) or Decimal(0)
 

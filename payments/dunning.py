@@ -10,23 +10,24 @@ from sqlalchemy import func, select
 
 from core.clock import now
 from core.db import Session
-from payments import auto_payment, notices
-from payments.models import Refill
+from payments import auto_payment, dues, notices
+from payments.models import ClientAutoPayment, Refill
 from payments.state import RefillState
 from tenants.events import EventText
 
 DECLINES_TO_SUSPEND = 3
 RETRY_AFTER = (timedelta(hours=1), timedelta(days=1), timedelta(days=3))
-# A card that gave a part only has no more at the moment.
-_AFTER_PARTIAL = timedelta(days=1)
+# A card that gave a part only has no more at the moment; and what is more than one charge may
+# take is not taken by a row of charges within the minute.
+_AFTER_PART = timedelta(days=1)
 
 
 def record_success(session: Session, refill: Refill) -> None:
     """Forget earlier declines, mail the client, tell the staff."""
     row = auto_payment.lock_row(session, refill.client_id)
     auto_payment.forget_declines(row)
-    if refill.credited < refill.amount:
-        row.next_try_at = now() + _AFTER_PARTIAL
+    if refill.credited < refill.amount or dues.CUT_BY_LIMIT in refill.figures:
+        row.next_try_at = now() + _AFTER_PART
     session.flush()
     notices.mail_auto_success(session, refill)
     notices.tell_staff(
@@ -62,7 +63,7 @@ def record_decline(session: Session, refill: Refill, *, is_hard: bool) -> None:
             ),
         )
         return
-    next_try_at = _plan(session, refill)
+    next_try_at = _plan(session, refill, row)
     row.next_try_at = next_try_at
     session.flush()
     notices.mail_auto_decline(session, refill, next_try_at)
@@ -78,7 +79,7 @@ def record_decline(session: Session, refill: Refill, *, is_hard: bool) -> None:
 def record_failure(session: Session, refill: Refill) -> None:
     """The gateway could not be asked or refused to work: no decline, but wait before the next."""
     row = auto_payment.lock_row(session, refill.client_id)
-    row.next_try_at = _plan(session, refill)
+    row.next_try_at = _plan(session, refill, row)
     session.flush()
     notices.tell_staff(
         session,
@@ -89,17 +90,11 @@ def record_failure(session: Session, refill: Refill) -> None:
     )
 
 
-def _plan(session: Session, refill: Refill) -> datetime:
-    """When to try again: the wait grows with each try in a row that brought nothing."""
-    last_good = (
-        select(func.max(Refill.created_at))
-        .where(
-            Refill.client_id == refill.client_id,
-            Refill.source == "auto",
-            Refill.state == RefillState.SUCCEEDED.value,
-        )
-        .scalar_subquery()
-    )
+def _plan(session: Session, refill: Refill, row: ClientAutoPayment) -> datetime:
+    """When to try again: the wait grows with each try in a row that brought nothing.
+
+    A row of them ends with a success, another card, or when the staff let auto payment go on.
+    """
     in_vain = session.scalar(
         select(func.count())
         .select_from(Refill)
@@ -107,7 +102,7 @@ def _plan(session: Session, refill: Refill) -> datetime:
             Refill.client_id == refill.client_id,
             Refill.source == "auto",
             Refill.state.in_([RefillState.DECLINED.value, RefillState.FAILED.value]),
-            Refill.created_at > func.coalesce(last_good, func.to_timestamp(0)),
+            Refill.finished_at > row.declines_forgotten_at,
         )
     )
     return now() + RETRY_AFTER[min(max(in_vain or 1, 1), len(RETRY_AFTER)) - 1]

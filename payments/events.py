@@ -6,15 +6,28 @@ it speaks of is asked from the gateway; the answer enters at the same door as ev
 
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import OperationalError
 
 from core import jobs
 from core.clock import now
 from core.db import Session
-from payments import attempts, gateway_accounts, lookups, notices, outcomes, saved_cards
+from core.errors import TooManyAttemptsError
+from payments import (
+    attempts,
+    disagreements,
+    gateway_accounts,
+    lookups,
+    notices,
+    outcomes,
+    recording,
+    saved_cards,
+)
+from payments.disagreements import WENT_BACK
 from payments.errors import IllegalMoveError
 from payments.gateway_accounts import OpenGateway, UnitOfWork
 from payments.gateways.base import (
@@ -27,23 +40,22 @@ from payments.gateways.base import (
     ReplyStatus,
     TransactionStatus,
 )
-from payments.models import ChargeAttempt, GatewayAccount, GatewayEvent, Refill
+from payments.models import ChargeAttempt, GatewayAccount, GatewayEvent
 from payments.patience import DEFAULT_PATIENCE, Patience
 from payments.state import AttemptState
+from tenants import events as event_log
 from tenants.events import EventText
 
 _log = structlog.get_logger(__name__)
 
 _CARD_EVENTS = frozenset({EventKind.METHOD_CHANGED, EventKind.METHOD_DELETED})
-# The money came in and went back: staff correct the ledger, nothing is charged again.
-_WENT_BACK = frozenset(
-    {
-        TransactionStatus.VOIDED,
-        TransactionStatus.REFUNDED,
-        TransactionStatus.CHARGEBACK,
-        TransactionStatus.SETTLEMENT_ERROR,
-    }
-)
+# What a gateway could not be asked about for so long is told by the look-ups alone.
+EVENT_LIFE = timedelta(days=7)
+# The job that was sent with the row gets this long before the sweep counts it as lost.
+_LOST_AFTER = timedelta(seconds=20)
+# A busy shop makes some hundred payments a minute, each with an event or two.
+MOST_PER_MINUTE = 600
+_MINUTE = timedelta(minutes=1)
 _REF_LENGTH = 200
 
 
@@ -68,6 +80,7 @@ def store_event(session: Session, account: GatewayAccount, event: InboundEvent) 
             attempt_key=event.key[:_REF_LENGTH],
             customer_ref=event.customer_ref[:_REF_LENGTH],
             received_at=now(),
+            next_look_at=now() + _LOST_AFTER,
         )
         .on_conflict_do_nothing(index_elements=["gateway_account_id", "event_id"])
         .returning(GatewayEvent.id)
@@ -82,6 +95,25 @@ def store_event(session: Session, account: GatewayAccount, event: InboundEvent) 
     return event_id
 
 
+def check_rate(session: Session, account: GatewayAccount) -> None:
+    """Raises TooManyAttemptsError for an account that told us too much within a minute.
+
+    The gateway tells it again later, and the look-ups need no webhook.
+    """
+    at = now()
+    latest = (
+        select(GatewayEvent.id)
+        .where(
+            GatewayEvent.gateway_account_id == account.id, GatewayEvent.received_at > at - _MINUTE
+        )
+        .limit(MOST_PER_MINUTE)
+        .subquery()
+    )
+    count = session.scalar(select(func.count()).select_from(latest)) or 0
+    if count >= MOST_PER_MINUTE:
+        raise TooManyAttemptsError("Too many webhooks. Send it again later.", retry_after_s=60)
+
+
 def handle_event(
     unit_of_work: UnitOfWork,
     open_gateway: OpenGateway,
@@ -94,12 +126,17 @@ def handle_event(
     None when it was handled before, or the gateway is silent: the sweep comes back to it.
     """
     with unit_of_work() as session:
+        is_waiting = _put_off(session, event_id, patience)
+    if not is_waiting:
+        return None
+    with unit_of_work() as session:
         question = _begin(session, open_gateway, event_id)
     if question is None:
         return None
     with closing(question.gateway):
         reply = question.gateway.fetch(question.gateway_ref)
-    if reply.status is ReplyStatus.UNREACHABLE:
+    if not reply.ok and reply.status is not ReplyStatus.NOT_FOUND:
+        # busy, in maintenance, wrong credentials: none of it says anything about the event
         return None
     try:
         with unit_of_work() as session:
@@ -108,6 +145,55 @@ def handle_event(
         _log.error("payment.event_contradicts", event_id=event_id, reason=error.message)
         with unit_of_work() as session:
             return _record_contradiction(session, event_id, error.message)
+    except OperationalError:
+        raise
+    except Exception as error:  # noqa: BLE001 (whatever it is: money must not vanish with it)
+        _log.exception("payment.event_not_recorded", event_id=event_id)
+        with unit_of_work() as session:
+            return _tell_of_failure(session, event_id, reply, recording.reason_of(error))
+
+
+def _put_off(session: Session, event_id: int, patience: Patience) -> bool:
+    """Whether the event waits for us. It is put off first, in a transaction of its own.
+
+    So one whose handling dies, or whose account's credentials do not open, does not come back each
+    half minute before all others. One that is too old is given up, and the staff are told.
+    """
+    event = _lock(session, event_id)
+    if event is None:
+        return False
+    at = now()
+    if event.received_at < at - EVENT_LIFE:
+        _give_up(session, event)
+        return False
+    event.next_look_at = max(patience.next_look(event.looks, at), at + _LOST_AFTER)
+    event.looks += 1
+    return True
+
+
+def _give_up(session: Session, event: GatewayEvent) -> None:
+    account = gateway_accounts.get_account(session, event.gateway_account_id)
+    found = _find_attempt(session, event)
+    event_log.record(
+        session,
+        reseller_id=event.reseller_id,
+        client_id=None if found is None else found.client_id,
+        level="error",
+        service="payments",
+        code="webhook_given_up",
+        text=EventText(
+            "The gateway %(gateway)s told us something about its transaction %(payment)s, and for"
+            " %(days)s days it could not be asked about it. Look at it there, and at the gateway's"
+            " credentials.",
+            gateway=account.name,
+            payment=event.gateway_ref,
+            days=EVENT_LIFE.days,
+        ),
+        object_type="gateway_account" if found is None else "refill",
+        object_id=account.id if found is None else found.refill_id,
+        dedupe_key=f"webhook_given_up:{event.id}",
+    )
+    _close(event, "given up")
 
 
 def _begin(session: Session, open_gateway: OpenGateway, event_id: int) -> _Question | None:
@@ -131,7 +217,9 @@ def _begin(session: Session, open_gateway: OpenGateway, event_id: int) -> _Quest
             )
         _close(event, "cards" if client_id is not None else "not ours")
         return None
-    if _find_attempt(session, event) is None or not event.gateway_ref:
+    # a refund made at the gateway has its own number, and often no key: it names its payment
+    is_refund = event.kind == EventKind.REFUND_CREATED
+    if not event.gateway_ref or (not is_refund and _find_attempt(session, event) is None):
         _close(event, "not ours")
         return None
     account = gateway_accounts.get_account(session, event.gateway_account_id)
@@ -146,7 +234,9 @@ def _finish(
         return None
     found = _find_attempt(session, event)
     transaction = reply.value
-    if found is None or transaction is None or transaction.key != found.key:
+    if transaction is not None and transaction.is_refund:
+        result = _record_refund(session, event, transaction)
+    elif found is None or transaction is None or transaction.key != found.key:
         result = "mismatch"
     else:
         result = _record(session, found.key, transaction, patience)
@@ -157,21 +247,21 @@ def _finish(
 def _record(session: Session, key: str, transaction: GatewayTransaction, patience: Patience) -> str:
     refill, attempt = attempts.lock_attempt(session, key)
     if _is_second_payment(attempt, transaction):
-        notices.alarm(
-            session,
-            refill,
-            attempt,
-            f"The gateway has a second transaction {transaction.gateway_ref} under this key,"
-            f" {transaction.status.value.replace('_', ' ')}; only {attempt.gateway_ref} is booked.",
-        )
+        disagreements.tell_of_second_payment(session, refill, attempt, transaction)
         return "second payment"
-    if attempt.state == AttemptState.SUCCEEDED and transaction.status in _WENT_BACK:
-        _tell_of_return(session, refill, attempt, transaction)
+    if attempt.state == AttemptState.SUCCEEDED and transaction.status in WENT_BACK:
+        disagreements.tell_of_return(session, refill, attempt, transaction)
         return "correction"
     answer = transaction.to_answer()
     if transaction.status is TransactionStatus.AWAITING_RELEASE:
         # the sender releases it, or else a look-up does
         return "waiting"
+    if answer.outcome is Outcome.DECLINED and refill.method == "hosted_page":
+        # of one transaction; a look-up reads whether another one of the page took money
+        jobs.enqueue(
+            session, "payments.look_up", reseller_id=attempt.reseller_id, attempt_key=attempt.key
+        )
+        return "looking"
     if not lookups.is_conclusive(refill, attempt, answer.outcome, now(), patience):
         return "inconclusive"
     if transaction.requested_amount != refill.amount:
@@ -190,28 +280,36 @@ def _is_second_payment(attempt: ChargeAttempt, transaction: GatewayTransaction) 
         and bool(attempt.gateway_ref)
         and transaction.gateway_ref != attempt.gateway_ref
         and (
-            transaction.status in _WENT_BACK
+            transaction.status in WENT_BACK
             or transaction.to_answer().outcome in (Outcome.APPROVED, Outcome.PENDING)
         )
     )
 
 
-def _tell_of_return(
-    session: Session, refill: Refill, attempt: ChargeAttempt, transaction: GatewayTransaction
-) -> None:
-    notices.tell_staff(
+def _record_refund(session: Session, event: GatewayEvent, refund: GatewayTransaction) -> str:
+    found = attempts.find_by_gateway(
         session,
-        refill,
-        level="error",
-        code="payment_went_back",
-        text=EventText(
-            "The gateway says that the payment %(payment)s was %(status)s. Reverse the transaction"
-            " of this refill.",
-            payment=transaction.gateway_ref,
-            status=transaction.status.value.replace("_", " "),
-        ),
-        dedupe=f"{attempt.key}:{transaction.status.value}",
+        account_id=event.gateway_account_id,
+        key=refund.key,
+        gateway_ref=refund.original_ref,
     )
+    if found is None:
+        return "not ours"
+    refill, attempt = attempts.lock_attempt(session, found.key)
+    disagreements.tell_of_refund(session, refill, attempt, refund)
+    return "refund"
+
+
+def _tell_of_failure(
+    session: Session, event_id: int, reply: Reply[GatewayTransaction], reason: str
+) -> str | None:
+    """The event stays open and is tried again; a refill that is open is looked up besides."""
+    event = _lock(session, event_id)
+    found = None if event is None else _find_attempt(session, event)
+    if found is not None:
+        answer = None if reply.value is None else reply.value.to_answer()
+        recording.tell_of_failure(session, found.key, answer, reason)
+    return None
 
 
 def _record_contradiction(session: Session, event_id: int, text: str) -> str | None:

@@ -4,7 +4,8 @@ The browser's return proves nothing; the outcome is learnt by a look-up or a web
 """
 
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -14,13 +15,14 @@ from core import jobs
 from core.db import Session
 from core.errors import ConflictError, TemporaryError
 from core.money import minor_amount
-from payments import attempts, refills
+from payments import attempts, gateway_accounts, refills
 from payments.errors import GatewayRefusedError
 from payments.gateway_accounts import OpenGateway, UnitOfWork
 from payments.gateways.base import (
     Gateway,
     HostedPage,
     HostedPaymentRequest,
+    LookupResult,
     Reply,
     ReplyStatus,
 )
@@ -29,6 +31,17 @@ from payments.patience import DEFAULT_PATIENCE, Patience
 from payments.refills import Source
 from payments.state import AttemptState
 from tenants import resellers
+
+
+@dataclass(frozen=True, slots=True)
+class _PageBefore:
+    """What to ask about a page of the same payment."""
+
+    key: str
+    reseller_id: int
+    gateway: Gateway
+    since: datetime
+    customer_ref: str
 
 
 def begin_hosted_refill(
@@ -46,9 +59,14 @@ def begin_hosted_refill(
 ) -> HostedPage:
     """Where to send the browser for it to pay `amount`; amount, currency and key are fixed here.
 
-    The same id again gives a page of the same attempt. Raises InvalidInputError, NoGatewayError,
-    ConflictError for a refill that has its outcome, TemporaryError for a silent gateway.
+    The same id again gives a page of the same attempt, once the gateway has said that no page of
+    it was paid. Raises InvalidInputError, NoGatewayError, ConflictError for a refill that is paid
+    or has its outcome, TemporaryError for a silent gateway.
     """
+    with unit_of_work() as session:
+        before = _find_page_before(session, open_gateway, refill_id)
+    if before is not None:
+        _refuse_if_paid(unit_of_work, before)
     with unit_of_work() as session:
         gateway, request = _begin(
             session,
@@ -66,16 +84,55 @@ def begin_hosted_refill(
         return page_of(gateway.hosted_payment_page(request))
 
 
-def look_after_return(session: Session, refill_id: UUID) -> None:
-    """The browser came back: ask the gateway now, not when the next look is due."""
+def look_after_return(session: Session, refill_id: UUID) -> bool:
+    """The browser came back: ask the gateway now, not when the next look is due.
+
+    False when that was asked for a moment ago: an address that is opened a thousand times asks the
+    gateway once in a few seconds.
+    """
     attempt = attempts.find_latest(session, refill_id)
-    if attempt is not None:
+    return attempt is not None and attempts.request_look(session, attempt)
+
+
+def _find_page_before(
+    session: Session, open_gateway: OpenGateway, refill_id: UUID
+) -> _PageBefore | None:
+    """The page that was handed out and may have been paid; None when this is the first."""
+    attempt = attempts.find_latest(session, refill_id)
+    if attempt is None or attempt.state != AttemptState.SENDING:
+        return None
+    account = gateway_accounts.get_account(session, attempt.gateway_account_id)
+    return _PageBefore(
+        attempt.key,
+        attempt.reseller_id,
+        open_gateway(account),
+        attempt.first_sent_at or attempt.created_at,
+        str(attempt.request.get("customer_profile_ref", "")),
+    )
+
+
+def _refuse_if_paid(unit_of_work: UnitOfWork, before: _PageBefore) -> None:
+    """Ask before another page is handed out: whoever sees an unpaid page pays.
+
+    Nothing is recorded here: the panel's role cannot post; a look-up does. A page that is still
+    open in another tab can be paid after this look; `payments/rechecks.py` finds that.
+    """
+    with closing(before.gateway):
+        lookup = before.gateway.find(
+            key=before.key, since=before.since, customer_ref=before.customer_ref
+        )
+    if lookup.result is LookupResult.CANNOT_TELL:
+        raise TemporaryError("The payment gateway does not answer. Try again in a minute.")
+    if not lookup.moving:
+        return
+    with unit_of_work() as session:
         jobs.enqueue(
             session,
             "payments.look_up",
-            reseller_id=attempt.reseller_id,
-            attempt_key=attempt.key,
+            reseller_id=before.reseller_id,
+            attempt_key=before.key,
         )
+    raise ConflictError("You have paid this already; its outcome shows here in a moment.")
 
 
 def page_of(reply: Reply[HostedPage]) -> HostedPage:

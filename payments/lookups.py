@@ -10,10 +10,21 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+import structlog
+
 from core.clock import now
 from core.db import Session
 from core.ids import new_token
-from payments import attempts, charging, gateway_accounts, notices, outcomes
+from payments import (
+    attempts,
+    charging,
+    disagreements,
+    gateway_accounts,
+    notices,
+    outcomes,
+    recording,
+    refills,
+)
 from payments.attempts import Lease
 from payments.gateway_accounts import OpenGateway, UnitOfWork
 from payments.gateways.base import (
@@ -21,6 +32,7 @@ from payments.gateways.base import (
     ChargeRequest,
     Gateway,
     GatewayTransaction,
+    Lookup,
     LookupResult,
     Outcome,
     TransactionStatus,
@@ -32,6 +44,9 @@ from payments.state import FINAL_ATTEMPT_STATES, AttemptState, News
 from tenants.events import EventText
 
 _LONG_UNKNOWN = timedelta(hours=1)
+# What is held is asked about once an hour: this is two looks in vain.
+_LONG_UNREAD = timedelta(hours=2)
+_log = structlog.get_logger(__name__)
 
 
 class _Seen(StrEnum):
@@ -63,6 +78,8 @@ class _Found:
     seen: _Seen
     answer: ChargeAnswer | None = None
     text: str = ""
+    gateway_ref: str = ""
+    lookup: Lookup | None = None
 
 
 def look_up_attempt(
@@ -77,14 +94,23 @@ def look_up_attempt(
     Safe to call at any time: it does nothing for an attempt that is final, being sent, or being
     looked up by somebody else.
     """
-    with unit_of_work() as session:
-        look = _begin(session, open_gateway, key, patience)
+    look = recording.begin_or_postpone(
+        unit_of_work,
+        lambda session: _begin(session, open_gateway, key, patience),
+        lambda session: _find_refill(session, key),
+    )
     if look is None:
         return None
     with closing(look.gateway):
-        found = _ask(unit_of_work, look)
-        with unit_of_work() as session:
-            recorded, again = _record(session, look, found, patience)
+        found = _ask_safely(unit_of_work, look)
+        written = recording.record_or_tell(
+            unit_of_work,
+            key,
+            found.answer,
+            lambda session: _record(session, look, found, patience),
+            patience=patience,
+        )
+        recorded, again = written or (Recorded.TROUBLE, None)
         if again is None:
             return recorded
         return charging.send(unit_of_work, look.gateway, look.lease, again, patience=patience)
@@ -116,7 +142,11 @@ def _begin(
         return None
     if attempt.state == AttemptState.SENDING and _is_orphaned(refill, attempt, at, patience):
         outcomes.record_silence(session, key, News.LEASE_OVER, patience=patience)
+    if attempt.state == AttemptState.SENDING and attempts.was_just_asked(attempt, at, patience):
+        # a page is looked at without a lease: opened a thousand times, it is still asked about once
+        return None
     attempt.looks += 1
+    attempt.looked_at = at
     owner = new_token()
     if attempt.state == AttemptState.UNKNOWN:
         attempt.lease_owner = owner
@@ -144,7 +174,8 @@ def _next_watch(
     """When to look again at what is held, or what somebody may still be sending."""
     if attempt.state == AttemptState.HELD:
         return at + patience.held_look
-    return min(patience.next_look(attempt.looks, at), _orphaned_at(refill, attempt, patience))
+    orphaned_at = attempts.orphaned_at(refill, attempt, patience)
+    return min(patience.next_look(attempt.looks, at), orphaned_at)
 
 
 def _is_being_sent(refill: Refill, attempt: ChargeAttempt, at: datetime) -> bool:
@@ -155,43 +186,56 @@ def _is_being_sent(refill: Refill, attempt: ChargeAttempt, at: datetime) -> bool
 
 def _is_orphaned(refill: Refill, attempt: ChargeAttempt, at: datetime, patience: Patience) -> bool:
     """Whether whatever was sent last, or paid on a page opened last, can no longer arrive."""
-    return at >= _orphaned_at(refill, attempt, patience)
+    return at >= attempts.orphaned_at(refill, attempt, patience)
 
 
-def _orphaned_at(refill: Refill, attempt: ChargeAttempt, patience: Patience) -> datetime:
-    last_sent_at = attempt.last_sent_at or attempt.created_at
-    valid_for = patience.page if refill.method == "hosted_page" else patience.lease
-    return patience.orphaned_at(last_sent_at + valid_for)
+def _ask_safely(unit_of_work: UnitOfWork, look: _Look) -> _Found:
+    """What surprises us in an answer must not stop the waiting, which the staff are told of."""
+    try:
+        return _ask(unit_of_work, look)
+    except Exception as error:  # noqa: BLE001 (whatever it is: the look told nothing)
+        _log.exception("payment.look_failed", attempt=look.lease.key)
+        return _Found(_Seen.UNREADABLE, text=type(error).__name__)
 
 
 def _ask(unit_of_work: UnitOfWork, look: _Look) -> _Found:
-    transaction: GatewayTransaction | None
     if look.state is AttemptState.HELD and look.gateway_ref:
         reply = look.gateway.fetch(look.gateway_ref)
         if not reply.ok or reply.value is None:
             return _Found(_Seen.UNREADABLE, text=reply.text)
-        transaction = reply.value
-    else:
-        lookup = look.gateway.find(
-            key=look.lease.key, since=look.since, customer_ref=look.customer_ref
-        )
-        if lookup.result is LookupResult.CANNOT_TELL:
-            return _Found(_Seen.UNREADABLE, text=lookup.text)
-        if lookup.result is LookupResult.NOT_FOUND:
-            return _Found(_Seen.NOTHING)
-        transaction = lookup.deciding
-        if transaction is None:
-            return _Found(_Seen.UNCLEAR, text="Several transactions with one key took money.")
+        if reply.value.to_answer().outcome is not Outcome.DECLINED:
+            return _judge(unit_of_work, look, reply.value)
+        # of one transaction; another one under the key may have taken money
+    lookup = look.gateway.find(key=look.lease.key, since=look.since, customer_ref=look.customer_ref)
+    if lookup.result is LookupResult.CANNOT_TELL:
+        return _Found(_Seen.UNREADABLE, text=lookup.text)
+    if lookup.result is LookupResult.NOT_FOUND:
+        return _Found(_Seen.NOTHING)
+    if lookup.deciding is None:
+        return _Found(_Seen.UNCLEAR, text="The gateway has a refund under this key and no charge.")
+    return _judge(unit_of_work, look, lookup.deciding, lookup)
+
+
+def _judge(
+    unit_of_work: UnitOfWork,
+    look: _Look,
+    transaction: GatewayTransaction,
+    lookup: Lookup | None = None,
+) -> _Found:
+    """What the transaction that decides says of the attempt."""
+    ref = transaction.gateway_ref
     if transaction.requested_amount != look.amount:
-        return _Found(_Seen.UNCLEAR, text="The gateway has another amount under this key.")
+        text = "The gateway has another amount under this key."
+        return _Found(_Seen.UNCLEAR, text=text, gateway_ref=ref)
     if transaction.status is TransactionStatus.AWAITING_RELEASE:
         # a lost answer left the approved part reserved; releasing it is harmless to repeat
         answer = look.gateway.release(transaction, before_send=lambda: _is_open(unit_of_work, look))
     else:
         answer = transaction.to_answer()
     if answer.outcome is Outcome.UNKNOWN:
-        return _Found(_Seen.UNCLEAR, text=f"The gateway says: {transaction.status}.")
-    return _Found(_Seen.TRANSACTION, answer)
+        text = f"The gateway says: {transaction.status}."
+        return _Found(_Seen.UNCLEAR, text=text, gateway_ref=ref)
+    return _Found(_Seen.TRANSACTION, answer, gateway_ref=ref, lookup=lookup)
 
 
 def _is_open(unit_of_work: UnitOfWork, look: _Look) -> bool:
@@ -211,14 +255,20 @@ def _record(
     if found.answer is not None and is_conclusive(
         refill, attempt, found.answer.outcome, at, patience
     ):
-        return outcomes.record_outcome(session, key, found.answer, patience=patience), None
+        recorded = outcomes.record_outcome(session, key, found.answer, patience=patience)
+        if attempt.state == AttemptState.SUCCEEDED and found.lookup is not None:
+            # one of several is booked: the staff hear of the others at once
+            disagreements.tell_of_all(session, refill, attempt, found.lookup)
+        return recorded, None
     if found.seen is _Seen.UNCLEAR:
         notices.alarm(session, refill, attempt, found.text)
+    if attempt.state == AttemptState.HELD and found.answer is None:
+        _tell_if_long_unread(session, refill, attempt)
     if attempt.state != AttemptState.UNKNOWN or attempt.lease_owner != look.lease.owner:
         return Recorded.SAME, None
     if found.seen is _Seen.NOTHING:
         return _record_absence(session, refill, attempt, at, patience)
-    return _wait(session, refill, attempt, patience), None
+    return _wait(session, refill, attempt, patience, found.gateway_ref), None
 
 
 def _record_absence(
@@ -227,6 +277,9 @@ def _record_absence(
     first, last = attempt.first_sent_at or at, attempt.last_sent_at or at
     is_card = refill.method == "saved_card"
     if is_card and at < first + patience.resend_within:
+        if attempts.find_obstacle(session, refill):
+            # to send it again would be a new charge; that nothing came is final later
+            return _wait(session, refill, attempt, patience), None
         if at < last + patience.lease:
             # whoever sent it last may still be sending
             recorded = _wait(session, refill, attempt, patience)
@@ -243,7 +296,13 @@ def _record_absence(
     return outcomes.record_silence(session, attempt.key, News.ABSENT, patience=patience), None
 
 
-def _wait(session: Session, refill: Refill, attempt: ChargeAttempt, patience: Patience) -> Recorded:
+def _wait(
+    session: Session,
+    refill: Refill,
+    attempt: ChargeAttempt,
+    patience: Patience,
+    gateway_ref: str = "",
+) -> Recorded:
     """Give the lease back and look again later; after an hour the staff are told."""
     if now() - attempt.created_at > _LONG_UNKNOWN:
         notices.tell_staff(
@@ -256,5 +315,25 @@ def _wait(session: Session, refill: Refill, attempt: ChargeAttempt, patience: Pa
                 " and again."
             ),
         )
-    silence = ChargeAnswer(outcome=Outcome.UNKNOWN, text="not known yet")
+    silence = ChargeAnswer(outcome=Outcome.UNKNOWN, gateway_ref=gateway_ref, text="not known yet")
     return outcomes.record_outcome(session, attempt.key, silence, patience=patience)
+
+
+def _tell_if_long_unread(session: Session, refill: Refill, attempt: ChargeAttempt) -> None:
+    """`updated_at` is when the gateway last said that the payment is held."""
+    if now() - attempt.updated_at > _LONG_UNREAD:
+        notices.tell_staff(
+            session,
+            refill,
+            level="error",
+            code="payment_long_unknown",
+            text=EventText(
+                "A payment is held for review at the gateway, which cannot be asked about it for"
+                " more than two hours; it is asked again and again."
+            ),
+        )
+
+
+def _find_refill(session: Session, key: str) -> Refill | None:
+    attempt = attempts.find_attempt(session, key)
+    return None if attempt is None else refills.find_locked(session, attempt.refill_id)

@@ -212,6 +212,11 @@ class ChargeAttempt(ClientOwned, Base):
             postgresql_where=text(f"state in ({OPEN_ATTEMPT_STATES})"),
         ),
         Index("ix_charge_attempts_gateway_ref", "reseller_id", "gateway_ref"),
+        Index(
+            "ix_charge_attempts_recheck",
+            "recheck_at",
+            postgresql_where=text("recheck_at is not null"),
+        ),
     )
     key: Mapped[str] = mapped_column(primary_key=True)
     refill_id: Mapped[UUID]
@@ -226,6 +231,10 @@ class ChargeAttempt(ClientOwned, Base):
     gateway_ref: Mapped[str | None]
     approved: Mapped[Decimal | None] = mapped_column(Numeric(20, 6))
     looks: Mapped[int] = mapped_column(server_default="0")
+    # when to look once more at what is paid; null: no second payment can come any more
+    recheck_at: Mapped[datetime | None]
+    # when the gateway was last asked about it
+    looked_at: Mapped[datetime | None]
     answer: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -242,8 +251,9 @@ class GatewayEvent(TenantOwned, Base):
             ["gateway_accounts.reseller_id", "gateway_accounts.id"],
         ),
         Index(
-            "ix_gateway_events_waiting", "received_at", postgresql_where=text("handled_at is null")
+            "ix_gateway_events_waiting", "next_look_at", postgresql_where=text("handled_at is null")
         ),
+        Index("ix_gateway_events_received", "gateway_account_id", "received_at"),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     gateway_account_id: Mapped[int] = mapped_column(BigInteger)
@@ -253,6 +263,8 @@ class GatewayEvent(TenantOwned, Base):
     attempt_key: Mapped[str]
     customer_ref: Mapped[str] = mapped_column(server_default="")
     received_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    looks: Mapped[int] = mapped_column(server_default="0")
+    next_look_at: Mapped[datetime] = mapped_column(server_default=func.now())
     handled_at: Mapped[datetime | None]
     result: Mapped[str] = mapped_column(server_default="")
 
@@ -278,6 +290,8 @@ class ClientAutoPayment(ClientOwned, Base):
     day_cap: Mapped[Decimal | None] = mapped_column(Numeric(20, 6))
     month_cap: Mapped[Decimal | None] = mapped_column(Numeric(20, 6))
     declines_in_row: Mapped[int] = mapped_column(server_default="0")
+    # from when on tries in vain count: a success, another card, or the staff end a row of them
+    declines_forgotten_at: Mapped[datetime] = mapped_column(server_default=func.now())
     next_try_at: Mapped[datetime | None]
     suspended_at: Mapped[datetime | None]
     suspended_reason: Mapped[str] = mapped_column(server_default="")

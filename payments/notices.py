@@ -68,14 +68,21 @@ def tell_staff(
     )
 
 
-def alarm(session: Session, refill: Refill, attempt: ChargeAttempt, text: str) -> None:
+def alarm(
+    session: Session,
+    refill: Refill,
+    attempt: ChargeAttempt,
+    text: str,
+    *,
+    code: str = "payment_undecided",
+) -> None:
     """A person must look: the gateway and we do not agree, and no rule decides."""
-    _log.error("payment.undecided", attempt=attempt.key, refill=str(refill.id), reason=text)
+    _log.error(code, attempt=attempt.key, refill=str(refill.id), reason=text)
     tell_staff(
         session,
         refill,
         level="error",
-        code="payment_undecided",
+        code=code,
         text=events.EventText(
             "%(what)s Compare attempt %(attempt)s with the gateway's own list.",
             what=text,

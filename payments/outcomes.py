@@ -36,6 +36,8 @@ class Recorded(StrEnum):
     SAME = "same"
     # The teller's lease was taken over: its news is not booked, a look-up finds the truth.
     FENCED = "fenced"
+    # It could not be written down: the staff have an alarm, and the attempt is looked up again.
+    TROUBLE = "trouble"
 
 
 def record_outcome(
@@ -92,7 +94,7 @@ def _apply(
     _settle(session, attempt, before, after, answer, lease_owner)
     match after:
         case AttemptState.SUCCEEDED:
-            _succeed(session, refill, answer)
+            _succeed(session, refill, attempt, answer, patience)
         case AttemptState.DECLINED:
             _decline(session, refill, answer)
         case AttemptState.HELD:
@@ -143,7 +145,13 @@ def _settle(
     session.refresh(attempt)
 
 
-def _succeed(session: Session, refill: Refill, answer: ChargeAnswer) -> None:
+def _succeed(
+    session: Session,
+    refill: Refill,
+    attempt: ChargeAttempt,
+    answer: ChargeAnswer,
+    patience: Patience,
+) -> None:
     account = gateway_accounts.get_account(session, refill.gateway_account_id)
     card = _find_card(session, refill)
     refill.credited = answer.approved_amount
@@ -160,9 +168,13 @@ def _succeed(session: Session, refill: Refill, answer: ChargeAnswer) -> None:
         source_id=refill.id,
         client_id=refill.client_id,
         amount=answer.approved_amount,
+        currency=refill.currency,
         payment_account_id=account.payment_account_id,
         description=f"Card payment, {label}" if label else "Card payment",
     )
+    if refill.method == "hosted_page":
+        # another page of it may still be open and be paid too
+        attempt.recheck_at = max(now(), attempts.orphaned_at(refill, attempt, patience))
     if card is not None and card.network_transaction_ref is None and answer.network_transaction_id:
         card.network_transaction_ref = answer.network_transaction_id
     if refill.source == "auto":

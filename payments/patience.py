@@ -40,6 +40,8 @@ class Patience:
         timedelta(seconds=30),
         timedelta(minutes=2),
     )
+    # However many ask, the gateway is asked about one payment page no more often than this.
+    ask_every: timedelta = timedelta(seconds=4)
     # Another charge of the same card is under way.
     card_wait: timedelta = timedelta(seconds=5)
     # The longest that a hosted payment page can be paid.

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
+from billing import transactions
 from core import jobs
 from core.clock import now
 from core.db import Session
@@ -17,6 +18,7 @@ from core.money import minor_amount
 from core.tenancy import current_actor
 from payments import gateway_accounts
 from payments.errors import RefillConflictError
+from payments.limits import limits_of
 from payments.models import OPEN_REFILL_STATES, GatewayAccount, Refill, SavedCard
 from payments.state import FINAL_REFILL_STATES, RefillNews, RefillState, next_refill_state
 from tenants import audit, clients
@@ -24,8 +26,6 @@ from tenants.models import Client
 
 Source = Literal["panel", "staff", "auto"]
 
-MIN_AMOUNT = Decimal("1.00")
-MAX_AMOUNT = Decimal("50000.00")
 # A job that was lost is found by the sweep after this.
 _LOST_AFTER = timedelta(minutes=1)
 
@@ -78,6 +78,8 @@ def request_hosted_refill(
     Repeating and errors as `request_refill`; NoGatewayError when no account takes the currency.
     """
     client = clients.get_client(session, client_id)
+    if client.status == "deleted":
+        raise InvalidInputError("This client is deleted.")
     account = gateway_accounts.require_account(
         session, reseller_id=client.reseller_id, currency=client.currency
     )
@@ -93,14 +95,19 @@ def get_refill(session: Session, refill_id: UUID) -> Refill:
     return refill
 
 
-def lock_refill(session: Session, refill_id: UUID) -> Refill:
-    """As `get_refill`, locked until the transaction ends and read anew."""
-    refill = session.scalar(
+def find_locked(session: Session, refill_id: UUID) -> Refill | None:
+    """As `lock_refill`, None for one that is not there."""
+    return session.scalar(
         select(Refill)
         .where(Refill.id == refill_id)
         .with_for_update()
         .execution_options(populate_existing=True)
     )
+
+
+def lock_refill(session: Session, refill_id: UUID) -> Refill:
+    """As `get_refill`, locked until the transaction ends and read anew."""
+    refill = find_locked(session, refill_id)
     if refill is None:
         raise NotFoundError("Refill not found.")
     return refill
@@ -131,12 +138,13 @@ def check_amount(amount: Decimal, currency: str) -> Decimal:
         raise InvalidInputError(
             "The amount has more decimals than %(currency)s has.", "amount", currency=currency
         )
-    if not MIN_AMOUNT <= exact <= MAX_AMOUNT:
+    limits = limits_of(currency)
+    if not limits.least <= exact <= limits.most:
         raise InvalidInputError(
             "Enter an amount from %(low)s to %(high)s.",
             "amount",
-            low=int(MIN_AMOUNT),
-            high=int(MAX_AMOUNT),
+            low=int(limits.least),
+            high=int(limits.most),
         )
     return exact
 
@@ -165,6 +173,9 @@ def _insert(
     existing = session.scalar(select(Refill).where(Refill.id == refill_id))
     if existing is None:
         _check_possible(session, client, account, saved_card_id)
+        if transactions.find_transaction(session, refill_id) is not None:
+            # the refill's id becomes its transaction's: that money could never be booked
+            raise RefillConflictError("This form was used before. Load the page anew.")
         exact = check_amount(amount, client.currency)
         at = now()
         added = session.scalar(

@@ -5,6 +5,7 @@ What the browser says on its return counts for nothing: the list is asked from t
 
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -21,6 +22,9 @@ from payments.gateways.base import Gateway, HostedPage, ReplyStatus, SavedMethod
 from payments.models import GatewayAccount, GatewayCustomer, SavedCard
 from tenants import audit, clients
 from tenants.models import Client
+
+# A removal that began so long ago has ended, also if its worker died before the gateway was told.
+_REMOVAL = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +78,14 @@ def sync_cards(
         wallets = _open_wallets(session, open_gateway, client_id)
     for wallet in wallets:
         with closing(wallet.gateway):
+            asked_at = now()
             reply = wallet.gateway.list_methods(wallet.customer_ref)
         if reply.status is ReplyStatus.UNREACHABLE:
             raise TemporaryError("The payment gateway does not answer. Try again in a minute.")
         if reply.status is ReplyStatus.REFUSED:
             raise GatewayRefusedError("The payment gateway refused to list the cards.")
         with unit_of_work() as session:
-            _store_methods(session, client_id, wallet, reply.value or ())
+            _store_methods(session, client_id, wallet, reply.value or (), asked_at)
     with unit_of_work() as session:
         return list_cards(session, client_id)
 
@@ -99,11 +104,14 @@ def list_cards(session: Session, client_id: int) -> list[SavedCard]:
 def get_card(session: Session, client_id: int, card_id: UUID) -> SavedCard:
     """An active card of the client; raises NotFoundError."""
     card = session.scalar(
-        select(SavedCard).where(
+        select(SavedCard)
+        .where(
             SavedCard.id == card_id,
             SavedCard.client_id == client_id,
             SavedCard.state == "active",
         )
+        # read before the lock it may have been the default then
+        .execution_options(populate_existing=True)
     )
     if card is None:
         raise NotFoundError("Card not found.")
@@ -112,6 +120,7 @@ def get_card(session: Session, client_id: int, card_id: UUID) -> SavedCard:
 
 def set_default(session: Session, client_id: int, card_id: UUID) -> SavedCard:
     """Let automatic charges use this card; a changed card ends a suspension."""
+    _lock_wallets(session, client_id)
     card = get_card(session, client_id, card_id)
     if card.is_default:
         return card
@@ -128,6 +137,7 @@ def remove_card(
     Raises CardBusyError while money of it is on its way, TemporaryError, GatewayRefusedError.
     """
     with unit_of_work() as session:
+        _lock_wallets(session, client_id)
         card = get_card(session, client_id, card_id)
         if attempts.has_open_attempt(session, card_id):
             raise CardBusyError("A payment with this card is under way. Try again when it is done.")
@@ -143,7 +153,7 @@ def remove_card(
         return
     with unit_of_work() as session:
         # it still exists there, so it must be seen here
-        _reopen(session, card_id)
+        _reopen(session, client_id, card_id)
     if reply.status is ReplyStatus.UNREACHABLE:
         raise TemporaryError("The payment gateway does not answer. Try again in a minute.")
     raise GatewayRefusedError("The payment gateway refused to forget the card.")
@@ -218,18 +228,28 @@ def _open_wallets(session: Session, open_gateway: OpenGateway, client_id: int) -
     ]
 
 
-def _store_methods(
-    session: Session, client_id: int, wallet: _Wallet, methods: tuple[SavedMethod, ...]
-) -> None:
-    # the client's record at the gateway is the lock: two returns at once take turns
+def _lock_wallets(session: Session, client_id: int) -> None:
+    """The client's records at gateways are the lock of its cards and of which one is the default.
+
+    Taken before any card is read or written: two tabs, two returns or a removal take turns.
+    """
     session.execute(
         select(GatewayCustomer.client_id)
-        .where(
-            GatewayCustomer.client_id == client_id,
-            GatewayCustomer.gateway_account_id == wallet.account_id,
-        )
+        .where(GatewayCustomer.client_id == client_id)
+        .order_by(GatewayCustomer.gateway_account_id)
         .with_for_update()
     )
+
+
+def _store_methods(
+    session: Session,
+    client_id: int,
+    wallet: _Wallet,
+    methods: tuple[SavedMethod, ...],
+    asked_at: datetime,
+) -> None:
+    """`asked_at`: when the gateway was asked for the list; it may be older than a removal."""
+    _lock_wallets(session, client_id)
     known = {
         card.method_ref: card
         for card in session.scalars(
@@ -257,7 +277,7 @@ def _store_methods(
                 created_at=now(),
             )
             newest = card
-        _describe(session, card, method)
+        _describe(session, card, method, asked_at)
     for card in known.values():
         if card.state == "active":
             _mark_removed(session, card)
@@ -266,7 +286,10 @@ def _store_methods(
     _choose_default(session, client_id, newest)
 
 
-def _describe(session: Session, card: SavedCard, method: SavedMethod) -> None:
+def _describe(session: Session, card: SavedCard, method: SavedMethod, asked_at: datetime) -> None:
+    if card.removed_at is not None and card.removed_at > asked_at - _REMOVAL:
+        # it was taken off the gateway while the list was read, or is just being: the list is old
+        return
     card.brand = method.brand
     card.last_four = method.last_four
     card.expiry_month = method.expiry_month
@@ -313,7 +336,8 @@ def _mark_removed(session: Session, card: SavedCard) -> None:
         _make_default(session, rest[0])
 
 
-def _reopen(session: Session, card_id: UUID) -> None:
+def _reopen(session: Session, client_id: int, card_id: UUID) -> None:
+    _lock_wallets(session, client_id)
     card = session.scalars(
         select(SavedCard).where(SavedCard.id == card_id).execution_options(populate_existing=True)
     ).one()

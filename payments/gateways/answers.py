@@ -144,24 +144,37 @@ class LookupResult(StrEnum):
 _WEIGHT = {Outcome.APPROVED: 3, Outcome.PENDING: 2, Outcome.UNKNOWN: 1}
 
 
+def weight_of(transaction: GatewayTransaction) -> int:
+    """How much a charge speaks for money that moved: 0 for one that certainly took none."""
+    return _WEIGHT.get(transaction.to_answer().outcome, 0)
+
+
 @dataclass(frozen=True)
 class Lookup:
-    """What a search by key found."""
+    """What a search by key found; money given back under the same key is among `refunds` only."""
 
     result: LookupResult
-    transactions: tuple[GatewayTransaction, ...] = ()
+    charges: tuple[GatewayTransaction, ...] = ()
+    refunds: tuple[GatewayTransaction, ...] = ()
     text: str = ""
 
     @property
     def deciding(self) -> GatewayTransaction | None:
-        """The one transaction that decides, or None if there is none or two could have taken money.
+        """The charge that decides; None if there is none.
 
-        None with FOUND means that a person must look.
+        What took money comes before what may have, and of equals the first: however often one
+        looks, it is the same. Of charges that took nothing it is the last.
         """
-        weighed = [(_WEIGHT.get(t.to_answer().outcome, 0), t) for t in self.transactions]
-        live = [t for weight, t in weighed if weight]
-        if len(live) > 1 or not weighed:
-            return None
-        if live:
-            return live[0]
-        return max(self.transactions, key=lambda t: t.submitted_at)
+        if not self.moving:
+            return max(self.charges, key=_age, default=None)
+        heaviest = max(map(weight_of, self.moving))
+        return min((one for one in self.moving if weight_of(one) == heaviest), key=_age)
+
+    @property
+    def moving(self) -> list[GatewayTransaction]:
+        """The charges that took money or may have; more than one: the client paid twice."""
+        return [one for one in self.charges if weight_of(one)]
+
+
+def _age(transaction: GatewayTransaction) -> tuple[datetime, str]:
+    return transaction.submitted_at, transaction.gateway_ref

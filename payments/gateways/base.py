@@ -325,7 +325,14 @@ class Gateway(Protocol):
         ...
 
     def find(self, *, key: str, since: datetime, customer_ref: str = "") -> Lookup:
-        """All transactions that carry the key, submitted at or after `since`."""
+        """Transactions that carry the key, submitted at or after `since`.
+
+        It may stop once one is found that took money; without one it has read all there is.
+        """
+        ...
+
+    def find_all(self, *, key: str, since: datetime, customer_ref: str = "") -> Lookup:
+        """As `find`, but every list is read to its end whatever is found: who paid twice?"""
         ...
 
     def fetch(self, gateway_ref: str) -> Reply[GatewayTransaction]:

@@ -19,8 +19,6 @@ from tenants.signed_in import is_trading
 
 LATE = timedelta(minutes=5)
 """Every sweep looks at least once a minute: what has been due for longer is not being done."""
-EVENT_LIFE = timedelta(days=7)
-"""The sweep asks no longer for the handling of a webhook; look-ups tell its outcome."""
 
 Pick = Select[int, datetime]
 
@@ -81,8 +79,8 @@ def _refills() -> Pick:
 
 
 def _events() -> Pick:
-    return select(GatewayEvent.reseller_id, GatewayEvent.received_at.label("since")).where(
-        GatewayEvent.handled_at.is_(None), GatewayEvent.received_at > now() - EVENT_LIFE
+    return select(GatewayEvent.reseller_id, _stamp(GatewayEvent.next_look_at)).where(
+        GatewayEvent.handled_at.is_(None), GatewayEvent.next_look_at <= now()
     )
 
 

@@ -2,11 +2,12 @@
 
 The unguessable token in the path finds the gateway account and with it the tenant; the signature
 over the raw bytes proves who speaks. Answers: 200 stored (or known already), 401 wrong signature,
-404 no such address, 413 more than 256 KiB. Whatever else goes wrong is a 5xx: the gateway comes
-again.
+404 no such address, 413 more than 256 KiB, 429 too many. Whatever else goes wrong is a 5xx: the
+gateway comes again.
 """
 
 from contextlib import closing
+from datetime import timedelta
 
 import structlog
 from flask import Blueprint, current_app, request
@@ -22,8 +23,10 @@ from payments.gateways.base import InboundEvent
 from payments.models import GatewayAccount
 from portal.access import public_view
 from tenants import events as event_log
+from tenants.signin_throttle import Limit, count_attempt, make_key
 
 MAX_BODY_BYTES = 256 * 1024
+WRONG_SIGNATURES = Limit(free=60, longest_s=60, forgotten_after=timedelta(minutes=10))
 
 bp = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 _log = structlog.get_logger(__name__)
@@ -43,8 +46,11 @@ def receive(gateway: str, token: str) -> ResponseReturnValue:
             raise NotFoundError
         event = _verify(account, settings, raw)
         if event is None:
+            # counted by the account: whoever guessed an address must not keep us busy with it
+            count_attempt(session, [make_key("webhook", account.id, limit=WRONG_SIGNATURES)])
             _record_refusal(session, account)
         else:
+            events.check_rate(session, account)
             is_new = events.store_event(session, account, event) is not None
     if event is None:
         _log.warning("webhook.refused", gateway_account=account.id, reseller=account.reseller_id)

@@ -196,7 +196,7 @@ def test_a_gateway_payment_is_booked_once_however_often_it_is_reported(acme: Boo
         with acme.work() as session:
             return transactions.record_gateway_payment(
                 session, source_id=refill_id, client_id=acme.client.id, amount=D("20.00"),
-                payment_account_id=acme.account_id, description="Refill",
+                currency="USD", payment_account_id=acme.account_id, description="Refill",
             ).id  # fmt: skip
 
     assert at_once(report, report, report, report) == [refill_id] * 4

@@ -16,12 +16,15 @@ from core.clock import now, today
 from core.errors import InvalidInputError
 from core.ids import new_id
 from core.platform_uow import platform_unit_of_work
+from core.tenancy import tenant_scope
+from core.uow import unit_of_work
 from payments import auto_payment, saved_cards
 from payments.auto_payment import AutoPayment
 from payments.dues import Why
 from payments.models import Refill
 from tenants import clients
 from tenants.clients import General, get_client
+from tests.payments.test_refills import begin_page, pay_on
 from tests.payments.till import Till, later
 from worker.sweeps.payments import find_due_clients
 
@@ -285,6 +288,36 @@ def test_enough_money_on_its_way_asks_for_nothing(ready):
     assert preview(ready).why is Why.NOT_DUE
 
 
+def open_page(till: Till, amount: str = "50000.00"):
+    refill_id = new_id()
+    return refill_id, begin_page(till, refill_id, amount)
+
+
+def test_a_page_that_was_opened_and_not_paid_is_no_money_on_its_way(ready):
+    ready.owe("10")
+    open_page(ready)
+    assert request_due(ready).amount == 10
+
+
+def test_a_page_of_unknown_outcome_without_a_transaction_is_none_either(ready):
+    ready.owe("10")
+    refill_id, _ = open_page(ready)
+    with later(minutes=26):
+        ready.sandbox.misbehave("http_502", call="getUnsettledTransactionListRequest")
+        ready.look_up(refill_id)
+        assert ready.refill(refill_id).state == "unknown"
+        assert request_due(ready).amount == 10
+
+
+def test_a_held_payment_on_the_page_counts_as_if_it_had_come(ready):
+    ready.owe("10")
+    refill_id, page = open_page(ready, "8.00")
+    pay_on(page, zip="46290", card_number="4007000000027")
+    ready.look_up(refill_id)
+    assert ready.refill(refill_id).state == "held"
+    assert request_due(ready).amount == 2
+
+
 # Caps
 
 
@@ -346,6 +379,42 @@ def test_the_second_retry_comes_after_a_day(declining):
         charge_due(declining)
         waits = row_of(declining).next_try_at - now()
     assert timedelta(hours=23, minutes=59) < waits <= timedelta(days=1)
+
+
+def test_after_the_staff_let_it_go_on_the_retries_begin_anew(declining):
+    for hours in (0, 2, 30):
+        with later(hours=hours):
+            charge_due(declining)
+    with later(days=10):
+        with declining.work() as session:
+            auto_payment.resume(session, declining.client.id)
+        charge_due(declining)
+        wait = row_of(declining).next_try_at - now()
+    assert timedelta(minutes=59) < wait <= timedelta(hours=1)
+
+
+def test_another_card_begins_the_retries_anew(declining):
+    charge_due(declining)
+    with later(hours=2):
+        charge_due(declining)
+    other = declining.save_card(number="5424000000000015", zip=DECLINES)
+    with later(hours=3):
+        with tenant_scope(declining.client.panel_scope), unit_of_work() as session:
+            saved_cards.set_default(session, declining.client.id, other.id)
+        charge_due(declining)
+        wait = row_of(declining).next_try_at - now()
+    assert timedelta(minutes=59) < wait <= timedelta(hours=1)
+
+
+def test_the_client_s_own_switch_begins_no_retries_anew(declining):
+    charge_due(declining)
+    before = row_of(declining).declines_forgotten_at
+    for enabled in (False, True):
+        with tenant_scope(declining.client.panel_scope), unit_of_work() as session:
+            auto_payment.save_own_choice(
+                session, declining.client.id, enabled=enabled, extra_amount=Decimal(5)
+            )
+    assert row_of(declining).declines_forgotten_at == before
 
 
 def test_three_declines_in_a_row_suspend_until_staff_resume(declining):

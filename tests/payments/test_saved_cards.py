@@ -1,5 +1,6 @@
 """Saved cards: kept at the gateway, and our list equal to its."""
 
+import threading
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,7 +12,7 @@ from payments.auto_payment import AutoPayment
 from payments.errors import CardBusyError
 from payments.models import GatewayCustomer, SavedCard
 from tenants.clients import get_client
-from tests.payments.till import Till
+from tests.payments.till import Till, later
 from tests.sandbox.authorizenet_server import Browser
 
 MASTERCARD = "5424000000000015"
@@ -133,6 +134,62 @@ def test_a_new_card_ends_a_suspension_and_becomes_the_default(till: Till):
         assert saved_cards.list_cards(session, till.client.id)[0].id == second.id
         row = auto_payment.find_row(session, till.client.id)
         assert (row.suspended_at, row.declines_in_row) == (None, 0)
+
+
+def test_two_tabs_choose_the_default_at_once(till: Till):
+    till.save_card()
+    others = [till.save_card(number=number) for number in (MASTERCARD, "6011000000000012")]
+    gate, errors = threading.Barrier(2), []
+
+    def choose(card):
+        for _ in range(15):
+            gate.wait(20)
+            try:
+                with till.work() as session:
+                    saved_cards.set_default(session, till.client.id, card.id)
+            except Exception as error:  # noqa: BLE001 (told below)
+                errors.append(error)
+
+    threads = [threading.Thread(target=choose, args=(card,)) for card in others]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with till.work() as session:
+        cards = saved_cards.list_cards(session, till.client.id)
+    assert [card.is_default for card in cards] == [True, False, False]
+
+
+def test_a_card_removed_while_the_list_was_read_does_not_come_back(till: Till):
+    """The gateway's answer was on its way when the card was taken off it."""
+    card = till.save_card()
+    gateway = till.open_gateway
+
+    def remove_behind_its_back(account):
+        opened = gateway(account)
+        ask = opened.list_methods
+
+        def list_methods(customer_ref):
+            reply = ask(customer_ref)
+            saved_cards.remove_card(till.work, gateway, client_id=till.client.id, card_id=card.id)
+            return reply
+
+        opened.list_methods = list_methods
+        return opened
+
+    assert saved_cards.sync_cards(till.work, remove_behind_its_back, till.client.id) == []
+    assert till.sync() == []
+
+
+def test_a_card_whose_removal_died_before_the_gateway_was_told_comes_back(till: Till):
+    """The gateway still has it, so it must be seen here: but not while it may be going."""
+    card = till.save_card()
+    with till.work() as session:
+        saved_cards._mark_removed(session, session.get(type(card), card.id))
+    assert till.sync() == []
+    with later(minutes=3):
+        assert [one.id for one in till.sync()] == [card.id]
 
 
 def test_another_tenant_s_card_does_not_exist(till: Till, other_till: Till):

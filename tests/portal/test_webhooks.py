@@ -11,10 +11,12 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from billing import payment_accounts, transactions
 from core.clock import now
+from core.ids import new_id
 from core.platform_uow import platform_unit_of_work
 from payments import attempts, charging, events, gateway_accounts
-from payments.gateways.base import ChargeRequest, Outcome
+from payments.gateways.base import ChargeRequest, Outcome, RefundRequest
 from payments.models import GatewayEvent
 from payments.patience import DEFAULT_PATIENCE
 from portal.access import ACCESS_MARK
@@ -22,12 +24,15 @@ from portal.webhooks.views import MAX_BODY_BYTES
 from sandbox.authorizenet.webhooks import signature_of
 from tenants.models import Event
 from tests.payments.conftest import gateway_process, other_till, sent_jobs, till  # noqa: F401
+from tests.payments.test_refills import begin_page, pay_on
 from tests.payments.till import Till, later
 from worker.sweeps.payments import find_unhandled_events
 
 CHARGED = "net.authorize.payment.authcapture.created"
 HELD = "net.authorize.payment.fraud.held"
 RELEASED = "net.authorize.payment.fraud.approved"
+REJECTED = "net.authorize.payment.fraud.declined"
+REFUNDED = "net.authorize.payment.refund.created"
 VOIDED = "net.authorize.payment.void.created"
 CARD = "net.authorize.customer.paymentProfile.created"
 
@@ -138,6 +143,33 @@ def test_the_same_event_id_of_two_accounts_is_two_events(app, caller, other_till
     caller.call(id="1")
     other.call(id="1")
     assert len(caller.rows()) == len(other.rows()) == 1
+
+
+def test_wrong_signatures_without_end_are_answered_later_and_later(caller):
+    answers = [caller.post(b"{}", key="another key").status_code for _ in range(70)]
+    assert answers[:60] == [401] * 60
+    assert 429 in answers[60:]
+    # whoever has the key is not kept waiting
+    assert caller.call(id="1").status_code == 200
+
+
+def test_an_account_that_tells_too_much_within_a_minute_is_asked_to_come_again(caller, monkeypatch):
+    monkeypatch.setattr(events, "MOST_PER_MINUTE", 3)
+    answers = [caller.call(event_id=f"event-{n}", id="1").status_code for n in range(4)]
+    assert answers == [200, 200, 200, 429]
+    with later(seconds=61):
+        assert caller.call(event_id="event-9", id="1").status_code == 200
+
+
+def test_one_account_that_tells_too_much_keeps_no_other_waiting(
+    app,
+    caller,
+    other_till,  # noqa: F811
+    monkeypatch,
+):
+    monkeypatch.setattr(events, "MOST_PER_MINUTE", 1)
+    assert [caller.call(event_id=f"e{n}", id="1").status_code for n in range(2)] == [200, 429]
+    assert Caller(app, other_till).call(id="1").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/webhooks/authorizenet/nobody", "/webhooks/stripe/{token}"])
@@ -254,6 +286,189 @@ def test_a_silent_gateway_leaves_the_event_for_the_sweep(caller, lost):
     assert caller.handle() == ["moved"]
 
 
+def waiting_in(**span: float) -> int:
+    with later(**span), platform_unit_of_work() as session:
+        return find_unhandled_events(session)
+
+
+@pytest.mark.parametrize("fault", ["busy", "maintenance"])
+def test_a_busy_gateway_leaves_the_event_open(caller, lost, fault):
+    caller.tell_of(lost)
+    caller.till.sandbox.misbehave(fault, call="getTransactionDetailsRequest")
+    assert caller.handle() == [None]
+    assert caller.rows()[0].handled_at is None
+    assert waiting_in(seconds=30) == 1
+    assert caller.handle() == ["moved"]
+
+
+def test_wrong_credentials_leave_the_event_open(caller, lost):
+    caller.tell_of(lost)
+    merchant = caller.till.merchant
+    caller.till.sandbox.add_merchant(merchant.login, transaction_key="changed")
+    assert caller.handle() == [None]
+    assert caller.rows()[0].handled_at is None
+    caller.till.sandbox.add_merchant(merchant.login, transaction_key=merchant.transaction_key)
+    assert caller.handle() == ["moved"]
+
+
+def test_an_event_that_cannot_be_asked_about_is_asked_about_less_and_less(caller, lost):
+    caller.tell_of(lost)
+    caller.till.sandbox.misbehave("busy", call="getTransactionDetailsRequest", times=50)
+    for _ in range(9):
+        caller.handle()
+    assert waiting_in(minutes=59) == 0
+    assert waiting_in(minutes=61) == 1
+
+
+def test_an_event_of_a_week_is_given_up_and_told(caller, lost):
+    caller.tell_of(lost)
+    with later(days=6, hours=23):
+        caller.till.sandbox.misbehave("busy", call="getTransactionDetailsRequest")
+        assert caller.handle() == [None]
+    assert waiting_in(days=8) == 1
+    with later(days=8):
+        assert caller.handle() == [None]
+    assert caller.rows()[0].result == "given up"
+    assert waiting_in(days=9) == 0
+    assert "webhook_given_up" in caller.till.events()
+
+
+def test_an_event_whose_money_cannot_be_booked_stays_open_and_is_told(caller, lost):
+    """Somebody entered a transaction under the refill's id meanwhile."""
+    till = caller.till  # noqa: F811
+    with till.work() as session:
+        transactions.create_payment(
+            session,
+            transaction_id=lost,
+            client_id=till.client.id,
+            amount=Decimal("5.00"),
+            payment_account_id=payment_accounts.get_general(session, till.tenant.id).id,
+        )
+    caller.tell_of(lost)
+    assert caller.handle() == [None]
+    assert caller.rows()[0].handled_at is None
+    assert till.events() == ["payment_not_recorded"]
+
+
+# Money that somebody gives back at the gateway itself
+
+
+def refund(till: Till, refill_id, key: str, amount: str = "10.00") -> str:  # noqa: F811
+    """By the merchant, in the gateway's own interface; its reference."""
+    gateway = till.merchant.gateway()
+    till.sandbox.control("settle", login=till.merchant.login)
+    (charge,) = till.merchant.charges(till.attempt(refill_id).key)
+    answer = gateway.refund(
+        RefundRequest(
+            key=key,
+            gateway_ref=charge["ref"],
+            amount=Decimal(amount),
+            currency="USD",
+            last_four="1111",
+        )
+    )
+    gateway.close()
+    assert answer.outcome is Outcome.APPROVED
+    return answer.gateway_ref
+
+
+@pytest.mark.parametrize("key", ["same", "MERCHANTS-OWN"])
+def test_a_refund_at_the_gateway_is_told_and_books_nothing(caller, key):
+    till = caller.till  # noqa: F811
+    refill_id = till.request(till.save_card())
+    till.charge(refill_id)
+    wanted = till.attempt(refill_id).key if key == "same" else key
+    ref = refund(till, refill_id, wanted, "4.00")
+    caller.call(REFUNDED, id=ref, invoiceNumber=wanted)
+    assert caller.handle() == ["refund"]
+    assert till.events() == ["payment_refunded"]
+    assert till.refill(refill_id).state == "succeeded"
+    assert till.live() == 10
+
+
+def test_a_refund_of_a_counter_sale_is_not_ours(caller):
+    till = caller.till  # noqa: F811
+    refill_id = till.request(till.save_card())
+    till.charge(refill_id)
+    gateway = till.merchant.gateway()
+    request = ChargeRequest.from_json(till.attempt(refill_id).request)
+    sale = gateway.charge(replace(request, key="COUNTER-7"))
+    till.sandbox.control("settle", login=till.merchant.login)
+    wish = RefundRequest(
+        key="COUNTER-7B",
+        gateway_ref=sale.gateway_ref,
+        amount=Decimal(1),
+        currency="USD",
+        last_four="1111",
+    )
+    ref = gateway.refund(wish).gateway_ref
+    gateway.close()
+    caller.call(REFUNDED, id=ref, invoiceNumber="COUNTER-7B")
+    assert caller.handle() == ["not ours"]
+    assert till.events() == []
+
+
+def test_a_refund_under_the_same_number_does_not_hide_the_charge(caller, lost):
+    """The answer was lost, then the merchant gave the money back under our key."""
+    till = caller.till  # noqa: F811
+    refund(till, lost, till.attempt(lost).key)
+    with later(minutes=20):
+        till.look_up(lost)
+    assert till.refill(lost).state == "succeeded"
+    assert (till.live(), till.postings(lost)) == (10, 1)
+    assert till.events() == ["payment_refunded"]
+
+
+def test_a_refund_event_about_an_unknown_charge_credits_nothing(caller, lost):
+    till = caller.till  # noqa: F811
+    key = till.attempt(lost).key
+    ref = refund(till, lost, key)
+    caller.call(REFUNDED, id=ref, invoiceNumber=key)
+    assert caller.handle() == ["refund"]
+    assert till.refill(lost).state == "unknown"
+    assert till.live() == 0
+
+
+def test_a_second_payment_that_is_voided_leaves_nothing_to_do(caller):
+    till = caller.till  # noqa: F811
+    refill_id = till.request(till.save_card())
+    till.charge(refill_id)
+    twice = till.save_card(number="5424000000000015")
+    request = ChargeRequest.from_json(till.attempt(refill_id).request)
+    gateway = till.merchant.gateway()
+    second = gateway.charge(replace(request, payment_profile_ref=twice.method_ref))
+    gateway.void(second.gateway_ref)
+    gateway.close()
+    caller.call(VOIDED, id=second.gateway_ref, invoiceNumber=request.key)
+    assert caller.handle() == ["second payment"]
+    assert till.events() == ["payment_second_voided"]
+
+
+def test_a_decline_that_a_webhook_tells_of_a_page_is_looked_up_and_not_believed(
+    caller,
+    sent_jobs,  # noqa: F811
+):
+    """Held on one page and declined; on another page the payment was made, its webhook lost."""
+    till = caller.till  # noqa: F811
+    till.sandbox.control("webhooks", is_on=False)
+    refill_id = new_id()
+    first, second = begin_page(till, refill_id), begin_page(till, refill_id)
+    pay_on(first, zip="46290", card_number="4007000000027")
+    till.look_up(refill_id)
+    held = till.attempt(refill_id).gateway_ref
+    pay_on(second)
+    till.sandbox.control("held", ref=held, approve=False)
+    with later(hours=1):
+        sent_jobs.clear()
+        caller.call(REJECTED, id=held, invoiceNumber=till.attempt(refill_id).key)
+        assert caller.handle() == ["looking"]
+        assert "payments.look_up" in [job.name for job in sent_jobs]
+        assert till.refill(refill_id).state == "held"
+        till.look_up(refill_id)
+    assert till.refill(refill_id).state == "succeeded"
+    assert till.live() == 10
+
+
 def test_a_void_at_the_gateway_is_told_and_charges_nothing_again(caller):
     till = caller.till  # noqa: F811
     refill_id = till.request(till.save_card())
@@ -281,7 +496,7 @@ def test_a_second_payment_under_a_booked_key_is_for_a_person(caller):
     caller.tell_of(refill_id)
     assert caller.handle() == ["second payment"]
     assert till.live() == Decimal("10.00")
-    assert "payment_undecided" in till.events()
+    assert "payment_second" in till.events()
 
 
 def test_money_for_an_attempt_that_was_closed_is_for_a_person(caller):

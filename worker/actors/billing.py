@@ -13,14 +13,24 @@ from worker.broker import actor
 def invoice_client(client_id: int) -> None:
     """Invoice every boundary that has passed, each in a transaction of its own, in order.
 
-    None while the reseller is suspended: what fell due is made when it is active again.
+    None while the reseller is suspended: what fell due is made when it is active again. A client
+    that fails is put off, so that it does not stand before all others in each sweep.
     """
-    while True:
+    try:
+        while _invoice_next(client_id):
+            pass
+    except Exception as error:
         with unit_of_work() as session:
-            if not resellers.is_active(session, current_scope().home_reseller_id):
-                return
-            if autoinvoicing.invoice_next_period(session, client_id) is None:
-                return
+            autoinvoicing.record_failure(session, client_id, error)
+        raise
+
+
+def _invoice_next(client_id: int) -> bool:
+    with unit_of_work() as session:
+        return (
+            resellers.is_active(session, current_scope().home_reseller_id)
+            and autoinvoicing.invoice_next_period(session, client_id) is not None
+        )
 
 
 @actor("billing.finish_invoice")

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from core.tenancy import current_scope
 from core.uow import unit_of_work
-from payments import auto_payment, charging, events, lookups, saved_cards, wallets
+from payments import auto_payment, charging, events, lookups, rechecks, saved_cards, wallets
 from payments.gateway_accounts import OpenGateway, open_gateway
 from payments.patience import patience_of
 from tenants import resellers
@@ -27,6 +27,12 @@ def look_up(attempt_key: str) -> None:
     lookups.look_up_attempt(
         unit_of_work, _open_gateway(), attempt_key, patience=patience_of(settings())
     )
+
+
+@actor("payments.recheck", max_retries=0)
+def recheck(attempt_key: str) -> None:
+    """Look once more at a booked payment: did the client pay twice?"""
+    rechecks.check_again(unit_of_work, _open_gateway(), attempt_key)
 
 
 @actor("payments.handle_event", max_retries=0)

@@ -6,8 +6,10 @@ twice, late or never does no harm.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVarTuple
 
 import structlog
+from sqlalchemy import ColumnExpressionArgument, Select, func
 
 from core import jobs, platform_uow, schedule
 from core.config import Settings
@@ -20,6 +22,7 @@ BATCH = 200
 """Rows that one run takes at most: the rest is found by the next."""
 
 Find = Callable[[Session], int]
+Columns = TypeVarTuple("Columns")
 _log = structlog.get_logger(__name__)
 
 
@@ -53,6 +56,21 @@ def sweep(name: str, *, every_s: int) -> Callable[[Find], Find]:
         return find
 
     return register
+
+
+def in_turn(
+    query: Select[*Columns],
+    *,
+    owner: ColumnExpressionArgument[int],
+    order: ColumnExpressionArgument[Any],
+) -> Select[*Columns]:
+    """At most BATCH rows: of every `owner` (a reseller) its first by `order`, then each one's next.
+
+    So a reseller with a thousand rows that wait does not keep the others waiting, and one whose
+    rows fail each time keeps back at most its own.
+    """
+    turn = func.row_number().over(partition_by=owner, order_by=order)
+    return query.order_by(turn, order).limit(BATCH)
 
 
 def configure(settings: Settings) -> None:

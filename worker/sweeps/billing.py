@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 
 from billing.invoice_models import Invoice
 from billing.models import ClientBilling, LedgerCheck
@@ -11,7 +11,7 @@ from core.clock import now
 from core.db import Session
 from tenants.models import Client, ClientCompany, Reseller
 from tenants.signed_in import is_trading
-from worker.sweeps import BATCH, sweep
+from worker.sweeps import BATCH, in_turn, sweep
 
 # the job that was sent with the row gets this long before it counts as lost
 GRACE = timedelta(seconds=30)
@@ -21,7 +21,7 @@ CHECK_EVERY = timedelta(days=1)
 @sweep("billing.due", every_s=60)
 def find_due_clients(session: Session) -> int:
     """Clients of which a boundary has passed; none that is deleted or of a suspended reseller."""
-    due = session.execute(
+    query = (
         select(ClientBilling.client_id, ClientBilling.reseller_id)
         .join(
             Client,
@@ -34,11 +34,14 @@ def find_due_clients(session: Session) -> int:
         .where(
             ClientBilling.autoinvoicing,
             ClientBilling.next_invoice_at <= now(),
+            # one that failed waits for its time
+            or_(ClientBilling.retry_at.is_(None), ClientBilling.retry_at <= now()),
             Client.status != "deleted",
             is_trading(),
         )
-        .order_by(ClientBilling.next_invoice_at)
-        .limit(BATCH)
+    )
+    due = session.execute(
+        in_turn(query, owner=ClientBilling.reseller_id, order=ClientBilling.next_invoice_at)
     ).all()
     for client_id, reseller_id in due:
         jobs.enqueue(
@@ -49,21 +52,25 @@ def find_due_clients(session: Session) -> int:
 
 @sweep("billing.unfinished", every_s=60)
 def find_unfinished_invoices(session: Session) -> int:
-    """Issued invoices without a file, or not mailed although the client has an address."""
+    """Issued invoices without a file, or not mailed although the client has an address.
+
+    In random order, so that those which fail each time keep no other of their reseller waiting.
+    """
     has_address = exists().where(
         ClientCompany.reseller_id == Invoice.reseller_id,
         ClientCompany.client_id == Invoice.client_id,
         or_(ClientCompany.billing_email != "", ClientCompany.main_email != ""),
     )
     waiting = session.execute(
-        select(Invoice.id, Invoice.reseller_id)
-        .where(
-            Invoice.state == "to_send",
-            Invoice.issued_at <= now() - GRACE,
-            or_(Invoice.file_id.is_(None), has_address),
+        in_turn(
+            select(Invoice.id, Invoice.reseller_id).where(
+                Invoice.state == "to_send",
+                Invoice.issued_at <= now() - GRACE,
+                or_(Invoice.file_id.is_(None), has_address),
+            ),
+            owner=Invoice.reseller_id,
+            order=func.random(),
         )
-        .order_by(Invoice.issued_at)
-        .limit(BATCH)
     ).all()
     for invoice_id, reseller_id in waiting:
         jobs.enqueue(

@@ -9,7 +9,7 @@ from core.clock import now
 from core.db import Session
 from mail import queue
 from mail.models import MailMessage
-from worker.sweeps import BATCH, sweep
+from worker.sweeps import in_turn, sweep
 
 # the job that was sent with the row gets this long before it counts as lost
 GRACE = timedelta(seconds=20)
@@ -19,15 +19,19 @@ GRACE = timedelta(seconds=20)
 def find_waiting_mail(session: Session) -> int:
     """Ask again for the delivery of mail that is due or whose worker left it."""
     waiting = session.execute(
-        select(MailMessage.id, MailMessage.reseller_id)
-        .where(
-            or_(
-                and_(MailMessage.state == "queued", MailMessage.next_attempt_at <= now() - GRACE),
-                and_(MailMessage.state == "sending", MailMessage.lease_until <= now()),
-            )
+        in_turn(
+            select(MailMessage.id, MailMessage.reseller_id).where(
+                or_(
+                    and_(
+                        MailMessage.state == "queued",
+                        MailMessage.next_attempt_at <= now() - GRACE,
+                    ),
+                    and_(MailMessage.state == "sending", MailMessage.lease_until <= now()),
+                )
+            ),
+            owner=MailMessage.reseller_id,
+            order=MailMessage.next_attempt_at,
         )
-        .order_by(MailMessage.next_attempt_at)
-        .limit(BATCH)
     ).all()
     for mail_id, reseller_id in waiting:
         # a job too many does no harm: whoever comes first claims the row

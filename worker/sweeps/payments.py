@@ -1,8 +1,9 @@
 """Money that waits: refills nobody is at, events not handled, automatic charges that are due."""
 
 from datetime import timedelta
+from decimal import Decimal
 
-from sqlalchemy import Numeric, and_, cast, exists, func, or_, select
+from sqlalchemy import Numeric, and_, case, cast, exists, func, or_, select
 
 from billing.invoice_models import Invoice
 from billing.models import ClientBalance
@@ -10,6 +11,7 @@ from core import jobs
 from core.clock import now
 from core.db import Session
 from payments import refills, wallets
+from payments.limits import LEAST_ABOVE_ONE
 from payments.models import (
     ChargeAttempt,
     ClientAutoPayment,
@@ -22,19 +24,17 @@ from payments.models import (
 from payments.state import RefillState
 from tenants.models import Client, Reseller
 from tenants.signed_in import is_trading
-from worker.sweeps import BATCH, sweep
+from worker.sweeps import in_turn, sweep
 
 # the job that was sent with the row gets this long before it counts as lost
 GRACE = timedelta(seconds=20)
-# what a gateway could not be asked about for so long is told by the look-ups alone
-EVENT_LIFE = timedelta(days=7)
 _MICROS = 1_000_000
 
 
 @sweep("payments.refills", every_s=30)
 def find_waiting_refills(session: Session) -> int:
     """Ask for the charge or the look-up of every refill whose time has come."""
-    waiting = session.execute(
+    query = (
         select(Refill.id, Refill.reseller_id, Refill.state, ChargeAttempt.key)
         .join(
             ChargeAttempt,
@@ -46,8 +46,9 @@ def find_waiting_refills(session: Session) -> int:
             isouter=True,
         )
         .where(Refill.state.in_(refills.OPEN_STATES), Refill.next_look_at <= now())
-        .order_by(Refill.next_look_at)
-        .limit(BATCH)
+    )
+    waiting = session.execute(
+        in_turn(query, owner=Refill.reseller_id, order=Refill.next_look_at)
     ).all()
     for refill_id, reseller_id, state, key in waiting:
         # a job too many does no harm: the row's lock and state decide
@@ -63,19 +64,37 @@ def find_waiting_refills(session: Session) -> int:
     return len(waiting)
 
 
+@sweep("payments.rechecks", every_s=60)
+def find_waiting_rechecks(session: Session) -> int:
+    """Ask for the last look at payments made on a page that can be paid no more."""
+    waiting = session.execute(
+        in_turn(
+            select(ChargeAttempt.key, ChargeAttempt.reseller_id).where(
+                ChargeAttempt.recheck_at <= now()
+            ),
+            owner=ChargeAttempt.reseller_id,
+            order=ChargeAttempt.recheck_at,
+        )
+    ).all()
+    for key, reseller_id in waiting:
+        jobs.enqueue(session, "payments.recheck", reseller_id=reseller_id, attempt_key=key)
+    return len(waiting)
+
+
 @sweep("payments.events", every_s=30)
 def find_unhandled_events(session: Session) -> int:
-    """Ask again for the handling of webhooks whose job was lost or whose gateway was silent."""
-    at = now()
+    """Ask again for the handling of webhooks whose job was lost or whose gateway was silent.
+
+    The handling gives up what is too old: nothing leaves the list without a word.
+    """
     waiting = session.execute(
-        select(GatewayEvent.id, GatewayEvent.reseller_id)
-        .where(
-            GatewayEvent.handled_at.is_(None),
-            GatewayEvent.received_at <= at - GRACE,
-            GatewayEvent.received_at > at - EVENT_LIFE,
+        in_turn(
+            select(GatewayEvent.id, GatewayEvent.reseller_id).where(
+                GatewayEvent.handled_at.is_(None), GatewayEvent.next_look_at <= now()
+            ),
+            owner=GatewayEvent.reseller_id,
+            order=GatewayEvent.next_look_at,
         )
-        .order_by(GatewayEvent.received_at)
-        .limit(BATCH)
     ).all()
     for event_id, reseller_id in waiting:
         jobs.enqueue(session, "payments.handle_event", reseller_id=reseller_id, event_id=event_id)
@@ -85,7 +104,7 @@ def find_unhandled_events(session: Session) -> int:
 @sweep("payments.wallets", every_s=600)
 def find_wallets_to_forget(session: Session) -> int:
     """Ask again that the gateways forget clients who were removed for good."""
-    waiting = session.execute(
+    query = (
         select(GatewayCustomer.client_id, GatewayCustomer.reseller_id)
         .join(
             Client,
@@ -95,8 +114,10 @@ def find_wallets_to_forget(session: Session) -> int:
             ),
         )
         .where(Client.erased_at <= now() - GRACE)
-        .distinct()
-        .limit(BATCH)
+        .group_by(GatewayCustomer.client_id, GatewayCustomer.reseller_id)
+    )
+    waiting = session.execute(
+        in_turn(query, owner=GatewayCustomer.reseller_id, order=func.random())
     ).all()
     for client_id, reseller_id in waiting:
         jobs.enqueue(session, wallets.JOB, reseller_id=reseller_id, client_id=client_id)
@@ -110,6 +131,7 @@ def find_due_clients(session: Session) -> int:
     In random order, so that clients who are found in vain each time keep nobody else waiting.
     """
     auto, balance = ClientAutoPayment, ClientBalance
+    least = case(LEAST_ABOVE_ONE, value=balance.currency, else_=Decimal(1))
     lacking = cast(auto.extra_amount * _MICROS, Numeric) - balance.available_micros
     invoice_due = exists().where(
         Invoice.client_id == auto.client_id,
@@ -134,7 +156,7 @@ def find_due_clients(session: Session) -> int:
         Refill.source == "auto",
         Refill.state.in_(refills.OPEN_STATES),
     )
-    due = session.execute(
+    query = (
         select(auto.client_id, auto.reseller_id)
         .join(Client, and_(Client.id == auto.client_id, Client.reseller_id == auto.reseller_id))
         .join(Reseller, Reseller.id == auto.reseller_id)
@@ -152,16 +174,15 @@ def find_due_clients(session: Session) -> int:
                 and_(
                     ~balance.postpaid,
                     balance.available_micros <= 0,
-                    lacking >= refills.MIN_AMOUNT * _MICROS,
+                    lacking >= least * _MICROS,
                 ),
                 and_(balance.postpaid, invoice_due),
             ),
             has_card,
             ~under_way,
         )
-        .order_by(func.random())
-        .limit(BATCH)
-    ).all()
+    )
+    due = session.execute(in_turn(query, owner=auto.reseller_id, order=func.random())).all()
     for client_id, reseller_id in due:
         jobs.enqueue(session, "payments.auto_charge", reseller_id=reseller_id, client_id=client_id)
     return len(due)

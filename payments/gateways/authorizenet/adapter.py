@@ -10,7 +10,7 @@ from lxml import etree
 
 from payments.gateways.authorizenet import reasons, webhook
 from payments.gateways.authorizenet.documents import InvalidRequestError, RequestBuilder
-from payments.gateways.authorizenet.lookup import find_by_key
+from payments.gateways.authorizenet.lookup import find_all_by_key, find_by_key
 from payments.gateways.authorizenet.reading import (
     message_of,
     read_account,
@@ -139,7 +139,7 @@ class AuthorizeNetGateway:
         )
         if answer.outcome is Outcome.PENDING and answer.code == reasons.PARTLY_APPROVED:
             # Until it is released the approved part of a partial approval is only reserved.
-            return self._release(answer, str(answer.raw["splitTenderId"]), before_send)
+            return self._release(answer, str(answer.raw.get("splitTenderId", "")), before_send)
         return answer
 
     def release(
@@ -165,6 +165,10 @@ class AuthorizeNetGateway:
     def find(self, *, key: str, since: datetime, customer_ref: str = "") -> Lookup:
         """See `Gateway.find`."""
         return find_by_key(self, self._build, key=key, since=since, customer_ref=customer_ref)
+
+    def find_all(self, *, key: str, since: datetime, customer_ref: str = "") -> Lookup:
+        """See `Gateway.find_all`."""
+        return find_all_by_key(self, self._build, key=key, since=since, customer_ref=customer_ref)
 
     def fetch(self, gateway_ref: str) -> Reply[GatewayTransaction]:
         """See `Gateway.fetch`."""
@@ -217,10 +221,12 @@ class AuthorizeNetGateway:
         if not isinstance(answer, tuple):
             return Reply(ReplyStatus.OK, read_value(answer))
         code, text = answer
-        status = {
-            _UNREACHABLE: ReplyStatus.UNREACHABLE,
-            _NO_SUCH_RECORD: ReplyStatus.NOT_FOUND,
-        }.get(code, ReplyStatus.REFUSED)
+        if code == _UNREACHABLE or code in reasons.TRY_LATER:
+            status = ReplyStatus.UNREACHABLE
+        elif code == _NO_SUCH_RECORD:
+            status = ReplyStatus.NOT_FOUND
+        else:
+            status = ReplyStatus.REFUSED
         return Reply(status, code=code, text=text)
 
     def _move(
@@ -254,6 +260,9 @@ class AuthorizeNetGateway:
     def _release(
         self, held: ChargeAnswer, split_ref: str, before_send: BeforeSend | None
     ) -> ChargeAnswer:
+        if not split_ref:
+            # Nothing names what to take: it stays reserved, and the next look asks anew.
+            return held
         answer = self._move(
             lambda: self._build.release(split_ref), held.approved_amount, before_send
         )

@@ -1,8 +1,10 @@
-"""Finding a transaction by our key.
+"""Finding transactions by our key.
 
 Authorize.net cannot search by invoice number, so the lists that carry it are read to their end:
-what is unsettled, what the customer ever paid, and the batches settled since. That order cannot
-miss a transaction that settles meanwhile.
+what is unsettled, what the customer ever paid, and then the batches settled since. That order
+cannot miss a transaction that settles meanwhile. What an earlier list shows proves nothing of the
+later ones: on a hosted page a card can be declined and another one approved, and when their batch
+closes the approval is in the batch while the decline stays unsettled for ever.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +15,7 @@ from typing import Protocol
 from lxml import etree
 
 from core import clock
-from payments.gateways.answers import GatewayTransaction, Lookup, LookupResult
+from payments.gateways.answers import GatewayTransaction, Lookup, LookupResult, Outcome
 from payments.gateways.authorizenet.documents import PAGE_SIZE, RequestBuilder
 from payments.gateways.authorizenet.reading import Row, read_batch_ids, read_rows
 
@@ -44,24 +46,58 @@ class Account(Protocol):
 def find_by_key(
     account: Account, builder: RequestBuilder, *, key: str, since: datetime, customer_ref: str
 ) -> Lookup:
-    """Every transaction with the key, each with its details."""
-    oldest = since - _MARGIN
+    """What carries the key; the batches are left out only if money was found before them."""
+    return _search(account, _lists(account, builder, key, since, customer_ref), _has_money)
+
+
+def find_all_by_key(
+    account: Account, builder: RequestBuilder, *, key: str, since: datetime, customer_ref: str
+) -> Lookup:
+    """Everything that carries the key, from every list."""
+    return _search(account, _lists(account, builder, key, since, customer_ref), lambda _: False)
+
+
+def _search(
+    account: Account,
+    lists: Iterator[set[str]],
+    is_enough: Callable[[dict[str, GatewayTransaction]], bool],
+) -> Lookup:
+    found: dict[str, GatewayTransaction] = {}
     try:
-        rows = _matching(account, builder.unsettled_list, key, oldest)
-        if customer_ref:
-            rows |= _matching(account, partial(builder.customer_list, customer_ref), key, oldest)
-        if not rows:
-            rows = _in_batches(account, builder, key, oldest)
+        for refs in lists:
+            for ref in sorted(refs - found.keys()):
+                transaction = account.details(ref)
+                if transaction is None:
+                    raise ListUnreadableError(f"details of {ref} could not be read")
+                found[ref] = transaction
+            if is_enough(found):
+                break
     except ListUnreadableError as error:
         return Lookup(LookupResult.CANNOT_TELL, text=str(error))
-    transactions = []
-    for ref in sorted(rows):
-        transaction = account.details(ref)
-        if transaction is None:
-            return Lookup(LookupResult.CANNOT_TELL, text=f"details of {ref} could not be read")
-        transactions.append(transaction)
-    result = LookupResult.FOUND if transactions else LookupResult.NOT_FOUND
-    return Lookup(result, tuple(transactions))
+    return Lookup(
+        LookupResult.FOUND if found else LookupResult.NOT_FOUND,
+        charges=tuple(one for one in found.values() if not one.is_refund),
+        refunds=tuple(one for one in found.values() if one.is_refund),
+    )
+
+
+def _has_money(found: dict[str, GatewayTransaction]) -> bool:
+    """Only what has been taken is enough: a charge that waits may hide one that was settled."""
+    return any(
+        one.to_answer().outcome is Outcome.APPROVED and not one.is_refund for one in found.values()
+    )
+
+
+def _lists(
+    account: Account, builder: RequestBuilder, key: str, since: datetime, customer_ref: str
+) -> Iterator[set[str]]:
+    """References with the key: first of what is open, then of what is settled."""
+    oldest = since - _MARGIN
+    is_open = _matching(account, builder.unsettled_list, key, oldest)
+    if customer_ref:
+        is_open |= _matching(account, partial(builder.customer_list, customer_ref), key, oldest)
+    yield is_open
+    yield _in_batches(account, builder, key, oldest)
 
 
 def _in_batches(account: Account, builder: RequestBuilder, key: str, oldest: datetime) -> set[str]:

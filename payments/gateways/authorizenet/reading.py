@@ -49,6 +49,9 @@ _STATUSES = {
     "chargebackReversal": TransactionStatus.CHARGEBACK_REVERSED,
 }
 
+# At this gateway a refund is a transaction of its own, and what it gives back stays settled.
+_REFUND_STATUSES = frozenset({TransactionStatus.REFUND_PENDING, TransactionStatus.REFUNDED})
+
 # Fields of a transaction that may be kept. Everything else stays out of our database.
 _STORABLE = (
     "responseCode", "authCode", "avsResultCode", "cvvResultCode", "cavvResultCode", "transId",
@@ -87,8 +90,9 @@ def read_answer(document: etree._Element, requested: Decimal) -> ChargeAnswer:
     message = message_of(document)
     response = document.find("transactionResponse")
     if response is None:
-        # E00001 is "an error occurred": it does not say on which side of the charge.
-        is_clear = message.is_error and message.code.startswith("E") and message.code != "E00001"
+        # A gateway in trouble does not say on which side of the charge the trouble came.
+        is_clear = message.code.startswith("E") and message.code not in reasons.TRY_LATER
+        is_clear = is_clear and message.is_error
         return ChargeAnswer(
             outcome=Outcome.REFUSED if is_clear else Outcome.UNKNOWN,
             code=message.code,
@@ -131,7 +135,8 @@ def read_transaction(document: etree._Element) -> GatewayTransaction | None:
         amount=(_amount(settled) if settled else Decimal(0)) or authorized,
         requested_amount=_amount(requested) if requested else authorized,
         submitted_at=submitted_at,
-        is_refund=text_at(details, "transactionType") == "refundTransaction",
+        is_refund=text_at(details, "transactionType") == "refundTransaction"
+        or status in _REFUND_STATUSES,
         original_ref=_real_ref(text_at(details, "refTransId")),
         customer_ref=text_at(details, "profile/customerProfileId"),
         payment_profile_ref=text_at(details, "profile/customerPaymentProfileId"),

@@ -5,6 +5,9 @@ Source: developer.authorize.net "Response codes". Codes that are not here keep t
 
 DUPLICATE = "11"
 PARTLY_APPROVED = "295"
+# Of the whole answer, not of a transaction: "an error occurred", "too busy", "in maintenance".
+# They say nothing about what was asked.
+TRY_LATER = frozenset({"E00001", "E00053", "E00104"})
 
 _REASONS = {
     "2": "The bank declined the card.",

@@ -14,7 +14,7 @@ from core.db import Session
 from core.errors import ConflictError, InvalidInputError, NotFoundError
 from core.ids import new_id
 from core.uow import unit_of_work
-from payments import auto_payment, refills, saved_cards
+from payments import attempts, auto_payment, refills, saved_cards
 from payments.models import SavedCard
 from portal.access import current_viewer, office_view
 from portal.fields import AmountField, put_error, to_choices
@@ -133,12 +133,7 @@ def look_up(refill_id: UUID) -> ResponseReturnValue:
             else:
                 raise ConflictError("This refill is finished; there is nothing to ask.")
         else:
-            jobs.enqueue(
-                session,
-                "payments.look_up",
-                reseller_id=page.refill.reseller_id,
-                attempt_key=attempt.key,
-            )
+            attempts.request_look(session, attempts.get_attempt(session, attempt.key))
     text = _("The gateway is being asked.")
     if wants_partial():
         return hx(trigger={"refills-changed": {}, "toast": toast(text, "info")}, reswap="none")

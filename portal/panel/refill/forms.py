@@ -10,9 +10,9 @@ from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import RadioField
 
-from core.currencies import get_currency
 from core.errors import InvalidInputError
-from payments.refills import MAX_AMOUNT, MIN_AMOUNT, check_amount
+from payments.limits import limits_of, scale_of
+from payments.refills import check_amount
 from portal.card_numbers import no_card_number
 from portal.fields import AmountField
 from portal.formatting import money
@@ -20,8 +20,6 @@ from portal.formatting import money
 OWN = "own"
 OTHER_CARD = "other"
 _OFFER = (Decimal(10), Decimal(25), Decimal(50), Decimal(100))
-# of a currency without a minor unit a hundred is small change
-_OFFER_WHOLE = (Decimal(1000), Decimal(2500), Decimal(5000), Decimal(10000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +59,18 @@ class RefillForm(FlaskForm):  # type: ignore[misc]  # flask-wtf has no types
 
 
 def offered_amounts(currency: str) -> tuple[Decimal, ...]:
-    return _OFFER if get_currency(currency).minor_digits else _OFFER_WHOLE
+    """Small sums of the currency: of yen a hundred times as many as of dollars."""
+    a, b, c, d = (amount * scale_of(currency) for amount in _OFFER)
+    return a, b, c, d
 
 
 def limits_text(currency: str) -> str:
     """From how much to how much, in the viewer's figures."""
+    limits = limits_of(currency)
     words = _(
         "From %(least)s to %(most)s %(currency)s. Comma or point, as you like.",
-        least=money(MIN_AMOUNT, currency),
-        most=money(MAX_AMOUNT, currency),
+        least=money(limits.least, currency),
+        most=money(limits.most, currency),
         currency=currency,
     )
     return str(words)

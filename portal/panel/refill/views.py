@@ -16,7 +16,8 @@ from core.errors import ConflictError, InvalidInputError, TemporaryError
 from core.ids import new_id
 from core.uow import unit_of_work
 from payments import hosted_pages, refills
-from payments.refills import MAX_AMOUNT, MIN_AMOUNT, Source
+from payments.limits import limits_of
+from payments.refills import Source
 from portal.access import current_user_timezone, panel_view
 from portal.fields import put_error
 from portal.formatting import money
@@ -131,16 +132,17 @@ def come_back(refill_id: UUID) -> ResponseReturnValue:
     """The browser returns from the gateway. That proves nothing: have the gateway asked.
 
     Writes nothing; a job looks the payment up, and another finds a card that was saved there.
+    Opened again and again, the gateway is asked once in a few seconds.
     """
     with unit_of_work() as session:
         refill = refills.get_refill(session, refill_id)
-        hosted_pages.look_after_return(session, refill_id)
-        jobs.enqueue(
-            session,
-            "payments.sync_cards",
-            reseller_id=refill.reseller_id,
-            client_id=refill.client_id,
-        )
+        if hosted_pages.look_after_return(session, refill_id):
+            jobs.enqueue(
+                session,
+                "payments.sync_cards",
+                reseller_id=refill.reseller_id,
+                client_id=refill.client_id,
+            )
     return redirect(url_for(".show", refill_id=refill_id, back="1"), 303)
 
 
@@ -208,7 +210,8 @@ def _prefill(form: RefillForm, desk: Desk, methods: Sequence[Method]) -> None:
     wanted = _wanted_amount(desk)
     if wanted is not None:
         form.choice.data = OWN
-        form.amount.data = min(max(wanted, MIN_AMOUNT), MAX_AMOUNT)
+        limits = limits_of(desk.me.currency)
+        form.amount.data = min(max(wanted, limits.least), limits.most)
         # as money is written: 412.10, not 412.1
         form.amount.raw_data = [money(form.amount.data, desk.me.currency)]
     form.method.data = next((one.value for one in methods if one.is_usable), OTHER_CARD)

@@ -303,7 +303,9 @@ class GatewayContract:
         assert (again.outcome, again.gateway_ref) == (Outcome.APPROVED, first.gateway_ref)
         assert again.is_duplicate
         assert len(account.charges("REFUND-1")) == 1
-        found = self.find(account, "REFUND-1").deciding
+        lookup = self.find(account, "REFUND-1")
+        assert lookup.deciding is None
+        (found,) = lookup.refunds
         assert found.is_refund
         assert found.original_ref == ref
 

@@ -109,7 +109,7 @@ class TestHostedPages:
             browser.fill_in(url, token, card_number="4007000000027")
 
         lookup = gateway.find(key="PAGE-1", since=clock.now())
-        assert len(lookup.transactions) == 2
+        assert len(lookup.charges) == 2
         assert lookup.deciding.status is TransactionStatus.CAPTURED
 
     def test_the_payment_page_can_keep_the_card(self, gateway, customer_ref):

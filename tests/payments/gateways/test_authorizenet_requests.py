@@ -162,6 +162,26 @@ class TestStrangeAnswers:
         with scripted(answer) as gateway:
             assert gateway.charge(charge_request("1", "2")).outcome is outcome
 
+    @pytest.mark.parametrize("code", ["E00001", "E00053", "E00104"])
+    def test_a_gateway_in_trouble_refuses_nothing(self, code):
+        with scripted(says(code)) as gateway:
+            assert gateway.charge(charge_request("1", "2")).outcome is Outcome.UNKNOWN
+            assert gateway.fetch("55").status is ReplyStatus.UNREACHABLE
+            assert gateway.list_methods("1").status is ReplyStatus.UNREACHABLE
+
+    def test_a_partial_approval_that_names_no_group_stays_held(self):
+        partly = (
+            "<transactionResponse><responseCode>4</responseCode><transId>55</transId>"
+            "<messages><message><code>295</code><description>Partly</description></message>"
+            "</messages><prePaidCard><approvedAmount>1.23</approvedAmount></prePaidCard>"
+            "</transactionResponse>"
+        )
+        with scripted(says("I00001", is_error=False) + partly) as gateway:
+            answer = gateway.charge(charge_request("1", "2"))
+
+        assert (answer.outcome, answer.gateway_ref) == (Outcome.PENDING, "55")
+        assert answer.approved_amount == Decimal("1.23")
+
     def test_a_status_of_the_future_is_left_to_a_person(self):
         details = (
             "<transaction><transId>55</transId><submitTimeUTC>2026-01-01T00:00:00Z</submitTimeUTC>"
