@@ -161,6 +161,7 @@ NO_PAGES = {
     "office_clients.download_file": "a file",
     "office_clients.similar_names": "a part of the client form, asked for while one types",
     "office_mail.attachment": "a file",
+    "office_mail_templates.html": "a mail in a frame without rights, drawn for the editor",
     "office_mail.html_body": "somebody's mail in a frame without rights, drawn by its sender",
     "office_invoices.pdf": "a file",
     "office_transactions.preview_amount": "a part of the form, asked for while one types",

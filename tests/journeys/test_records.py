@@ -37,7 +37,6 @@ def test_a_mail_text_is_written_looked_at_tried_saved_and_put_back(
     expect(preview).to_contain_text("We received your payment")
 
     # what is wrong is said while one types
-    page.locator("[name=subject]").last.scroll_into_view_if_needed()
     form = page.locator("#letter")
     form.locator("[name=subject]").fill("Thanks, {{ client_nmae }}")
     expect(preview).to_contain_text("Is “client_name” meant?")
@@ -76,8 +75,8 @@ def test_what_was_changed_is_found_opened_and_taken_along(owner: Staff) -> None:
     page.get_by_label("Action", exact=True).select_option(label="created")
     expect(page).to_have_url(re.compile("action=create"))
     page.get_by_text("More", exact=True).click()
-    page.get_by_label("Person").fill(OWNER)
-    page.get_by_label("Person").press("Enter")
+    page.get_by_label("Person", exact=True).fill(OWNER)
+    page.get_by_label("Person", exact=True).press("Enter")
     expect(page.locator(".filter-chips")).to_contain_text(OWNER)
     _is_fine(owner)
     with page.expect_download() as started:
@@ -85,7 +84,7 @@ def test_what_was_changed_is_found_opened_and_taken_along(owner: Staff) -> None:
     assert OWNER in started.value.path().read_text(encoding="utf-8-sig")
 
     page.locator("#records tbody a[title^='All changes of']").first.click()
-    expect(page.get_by_role("heading", name="Records")).to_be_visible()
+    expect(page.get_by_role("heading", name="All records")).to_be_visible()
     _is_fine(owner)
     page.locator(".plain-list a").first.click()
     expect(page.get_by_role("heading", name="Who and when")).to_be_visible()

@@ -1,5 +1,6 @@
 """What the start page of the back office counts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -51,6 +52,8 @@ class EventLine:
     at: datetime
     level: str
     text: str
+    message: str
+    params: Mapping[str, Any]
     client_id: int | None
     client_name: str
 
@@ -110,8 +113,8 @@ def list_events(session: Session) -> list[EventLine]:
     """The latest ones."""
     rows = session.execute(
         select(
-            Event.id, Event.at, Event.level, Event.text, Event.client_id,
-            func.coalesce(Client.name, ""),
+            Event.id, Event.at, Event.level, Event.text, Event.message, Event.params,
+            Event.client_id, func.coalesce(Client.name, ""),
         )
         .outerjoin(Client, Client.id == Event.client_id)
         .order_by(Event.id.desc())

@@ -3,16 +3,19 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 
 from babel import Locale
 from flask_babel import get_locale
+from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from core.db import Session
 from mail.letters import known_locale
 from mail.template_models import MailTemplateVersion
+from portal import formatting
 
 # the languages that are offered; another that has a text of its own is listed too
 LANGUAGES = (
@@ -62,3 +65,16 @@ def name_language(locale: str) -> str:
     """How the viewer calls the language."""
     name = Locale.parse(known_locale(locale)).get_display_name(get_locale() or "en") or locale
     return name[:1].upper() + name[1:]
+
+
+def say_example(value: object) -> str:
+    """An example as people write it."""
+    if isinstance(value, bool):
+        return str(_("yes") if value else _("no"))
+    if isinstance(value, datetime):
+        return formatting.instant(value)
+    if isinstance(value, date):
+        return formatting.day(value)
+    if isinstance(value, Decimal):
+        return formatting.number(value, 2)
+    return str(_("a list")) if isinstance(value, list) else str(value)

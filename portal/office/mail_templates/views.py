@@ -167,6 +167,7 @@ def draw(
         conflict=conflict,
         languages=queries.list_languages(desk.locale),
         language=queries.name_language(desk.locale),
+        say_example=queries.say_example,
         versions=templates.list_versions(session, desk.key),
         may_write=current_viewer().may(Permission.TEMPLATES_WRITE),
         is_family=len(current_scope().reseller_ids) > 1,

@@ -1,8 +1,9 @@
 """The figures of the overview, over all tenants."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -55,6 +56,8 @@ class CheckLine:
 class EventLine:
     at: datetime
     text: str
+    message: str
+    params: Mapping[str, Any]
     service: str
     reseller_id: int
     reseller: str
@@ -149,10 +152,18 @@ def _read_checks(session: Session) -> list[CheckLine]:
 
 def _read_errors(session: Session) -> list[EventLine]:
     rows = session.execute(
-        select(Event.at, Event.text, Event.service, Event.reseller_id, Reseller.name)
+        select(
+            Event.at,
+            Event.text,
+            Event.message,
+            Event.params,
+            Event.service,
+            Event.reseller_id,
+            Reseller.name,
+        )
         .join(Reseller, Reseller.id == Event.reseller_id)
         .where(Event.level == "error")
         .order_by(Event.id.desc())
         .limit(SHOWN_EVENTS)
     )
-    return [EventLine(row.at, row.text, row.service, row.reseller_id, row.name) for row in rows]
+    return [EventLine(*row) for row in rows]
