@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from sqlalchemy import create_engine, text
 
-from billing import payment_accounts
+from billing import invoice_templates, payment_accounts
 from core import platform_uow, schema, uow
 from core.config import Settings
 from core.engines import dispose_engines
@@ -85,6 +85,7 @@ def open_stage(folder: Path) -> Iterator[Stage]:
                 session, name="Bench", code="bench", currency_code="USD", timezone="UTC"
             )
             payment_accounts.create_general(session, reseller.id)
+            invoice_templates.create_standard(session, reseller.id)
             reseller_id = reseller.id
         yield Stage(postgres, settings, reseller_id)
     finally:

@@ -8,7 +8,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from billing import ledger, schedule
-from billing.invoice_models import Invoice
+from billing.invoice_models import Invoice, InvoiceTemplate
 from billing.models import ClientBalance, ClientBilling, PaymentTerms, TaxProfile
 from core.clock import today
 from core.db import Session
@@ -19,6 +19,14 @@ from tenants.models import Client
 
 CREDIT_LIMIT = Decimal(10) ** 9
 CREDIT_PLACES = Decimal("0.000001")
+
+Choice = PaymentTerms | TaxProfile | InvoiceTemplate
+CHOICES: dict[str, type[Choice]] = {
+    "payment_terms_id": PaymentTerms,
+    "tax_profile_id": TaxProfile,
+    "invoice_template_id": InvoiceTemplate,
+}
+"""What the block chooses from, by its field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,7 @@ class Billing:
     tax_profile_id: int | None = None
     autoinvoicing: bool = False
     last_invoiced_on: date | None = None
+    invoice_template_id: int | None = None
 
 
 def save_billing(session: Session, client: Client, billing: Billing) -> None:
@@ -49,6 +58,7 @@ def save_billing(session: Session, client: Client, billing: Billing) -> None:
     changes = audit.differences(asdict(before), asdict(wish))
     row.payment_terms_id = wish.payment_terms_id
     row.tax_profile_id = wish.tax_profile_id
+    row.invoice_template_id = wish.invoice_template_id
     row.autoinvoicing = wish.autoinvoicing
     row.last_invoiced_on = wish.last_invoiced_on
     zone = get_zone(client.timezone)
@@ -112,6 +122,7 @@ def _as_billing(balance: ClientBalance, row: ClientBilling | None) -> Billing:
         tax_profile_id=row.tax_profile_id,
         autoinvoicing=row.autoinvoicing,
         last_invoiced_on=row.last_invoiced_on,
+        invoice_template_id=row.invoice_template_id,
     )
 
 
@@ -145,9 +156,9 @@ def _change_currency(session: Session, client: Client) -> None:
 
 
 def _checked(session: Session, client: Client, billing: Billing, before: Billing) -> Billing:
-    credit = before.credit if billing.postpaid else _checked_credit(billing.credit)
-    _check_owner(session, client, PaymentTerms, billing.payment_terms_id, "payment_terms_id")
-    _check_owner(session, client, TaxProfile, billing.tax_profile_id, "tax_profile_id")
+    credit = before.credit if billing.postpaid else checked_credit(billing.credit)
+    for field, model in CHOICES.items():
+        check_owner(session, client.reseller_id, model, getattr(billing, field), field)
     if billing.autoinvoicing and billing.payment_terms_id is None:
         raise InvalidInputError("Autoinvoicing needs payment terms.", "payment_terms_id")
     last_on = billing.last_invoiced_on
@@ -158,7 +169,8 @@ def _checked(session: Session, client: Client, billing: Billing, before: Billing
     return replace(billing, credit=credit, last_invoiced_on=last_on)
 
 
-def _checked_credit(credit: Decimal) -> Decimal:
+def checked_credit(credit: Decimal) -> Decimal:
+    """`credit` when the form takes it; raises InvalidInputError."""
     if not credit.is_finite() or abs(credit) >= CREDIT_LIMIT:
         raise InvalidInputError("The credit has at most 9 digits.", "credit")
     if credit != credit.quantize(CREDIT_PLACES):
@@ -166,18 +178,14 @@ def _checked_credit(credit: Decimal) -> Decimal:
     return credit
 
 
-def _check_owner(
-    session: Session,
-    client: Client,
-    model: type[PaymentTerms] | type[TaxProfile],
-    row_id: int | None,
-    field: str,
+def check_owner(
+    session: Session, reseller_id: int, model: type[Choice], row_id: int | None, field: str
 ) -> None:
-    """The chosen row belongs to the client's own reseller, not to another one of the scope."""
+    """The chosen row belongs to this very reseller, not to another one of the scope."""
     if row_id is None:
         return
     found = session.scalar(
-        select(model.id).where(model.id == row_id, model.reseller_id == client.reseller_id)
+        select(model.id).where(model.id == row_id, model.reseller_id == reseller_id)
     )
     if found is None:
         raise InvalidInputError("Choose one from the list.", field)

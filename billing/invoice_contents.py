@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 
 from billing.invoice_format import InvoiceFormatter
 from billing.invoice_models import Invoice, InvoiceLine, InvoiceTax
+from billing.invoice_templates import get_client_look
 from billing.models import Transaction
 from billing.taxes import (
     InvoiceTotals,
@@ -171,12 +172,15 @@ def list_taxes(session: Session, invoice_id: UUID) -> list[TaxLine]:
 
 
 def read_parties(session: Session, client: Client) -> dict[str, Any]:
-    """Seller and buyer as they are now, to be kept with the invoice."""
+    """Seller, buyer and the look as they are now, to be kept with the invoice."""
     reseller = session.scalars(select(Reseller).where(Reseller.id == client.reseller_id)).one()
     company = get_company(session, client.id)
     logo = find_logo(session, client.reseller_id)
+    look = get_client_look(session, client)
     return {
-        "locale": _known_locale(company.locale or reseller.locale),
+        "locale": _known_locale(look.locale or company.locale or reseller.locale),
+        "paper": look.paper,
+        "note": look.note,
         "seller_locale": reseller.locale,
         "brand_color": reseller.brand_color,
         "logo_file_id": None if logo is None else str(logo.file_id),

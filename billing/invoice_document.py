@@ -73,7 +73,9 @@ def make_document(
         footer=_footer(parties["seller"]),
         logo=logo,
         locale=locale,
-        paper=_paper(locale, parties["seller_locale"]),
+        # invoices made before there were templates kept neither paper nor note
+        paper=_paper(parties.get("paper", "auto"), locale, parties["seller_locale"]),
+        notes=parties.get("note", ""),
         colour=parties["brand_color"] or _DEFAULT_COLOUR,
         labels=invoice_labels(translate),
     )
@@ -176,8 +178,10 @@ def _footer(seller: dict[str, Any]) -> str:
     return " · ".join(part for part in (seller["name"], seller["email"]) if part)
 
 
-def _paper(locale: str, seller_locale: str) -> Paper:
-    """The reader's paper; a locale without a country takes the seller's."""
+def _paper(wish: str, locale: str, seller_locale: str) -> Paper:
+    """The template's paper, else the reader's; a locale without a country takes the seller's."""
+    if wish != "auto":
+        return "a4" if wish == "a4" else "us-letter"
     territory = Locale.parse(locale).territory
     if territory is None and "_" in seller_locale.replace("-", "_"):
         territory = seller_locale[-2:].upper()

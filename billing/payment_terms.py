@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import func, select
 
 from billing import schedule
+from billing.client_models import ClientTemplateBilling
 from billing.models import ClientBilling, PaymentTerms
 from billing.periods import LAST_DAY_OF_MONTH_TERM
 from core.db import Session
@@ -81,7 +82,7 @@ def update_terms(
 
 
 def delete_terms(session: Session, terms_id: int) -> None:
-    """Raises NotFoundError; ConflictError when a client has them."""
+    """Raises NotFoundError; ConflictError when a client or a template has them."""
     terms = get_terms(session, terms_id)
     used = session.scalar(
         select(ClientBilling.client_id)
@@ -93,6 +94,13 @@ def delete_terms(session: Session, terms_id: int) -> None:
     )
     if used is not None:
         raise ConflictError("These payment terms are in use and cannot be deleted.")
+    in_template = session.scalar(
+        select(ClientTemplateBilling.template_id)
+        .where(ClientTemplateBilling.payment_terms_id == terms_id)
+        .limit(1)
+    )
+    if in_template is not None:
+        raise ConflictError("A client template uses it: change the template first.")
     _record(session, terms, "delete", {})
     session.delete(terms)
     session.flush()

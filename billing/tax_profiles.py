@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from sqlalchemy import delete, func, insert, select, update
 
+from billing.client_models import ClientTemplateBilling
 from billing.models import ClientBilling, Tax, TaxProfile
 from billing.taxes import TaxRate
 from core.db import Session
@@ -77,7 +78,7 @@ def update_profile(
 
 
 def delete_profile(session: Session, profile_id: int) -> None:
-    """Raises NotFoundError; ConflictError when a client has it."""
+    """Raises NotFoundError; ConflictError when a client or a template has it."""
     profile = get_profile(session, profile_id)
     used = session.scalar(
         select(ClientBilling.client_id)
@@ -89,6 +90,13 @@ def delete_profile(session: Session, profile_id: int) -> None:
     )
     if used is not None:
         raise ConflictError("This tax profile is in use and cannot be deleted.")
+    in_template = session.scalar(
+        select(ClientTemplateBilling.template_id)
+        .where(ClientTemplateBilling.tax_profile_id == profile_id)
+        .limit(1)
+    )
+    if in_template is not None:
+        raise ConflictError("A client template uses it: change the template first.")
     session.execute(delete(Tax).where(Tax.tax_profile_id == profile.id))
     _record(session, profile, "delete", {})
     session.delete(profile)

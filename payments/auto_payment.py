@@ -184,16 +184,25 @@ def forget_declines(row: ClientAutoPayment) -> None:
     row.suspended_reason = ""
 
 
+def check_amount(value: Decimal, field: str) -> None:
+    """An extra amount or a cap, whatever its currency; raises InvalidInputError."""
+    if field == "extra_amount" and not 0 <= value < EXTRA_LIMIT:
+        raise InvalidInputError("Enter an amount from 0 to 999999999.", field)
+    if field != "extra_amount" and not 0 < value < EXTRA_LIMIT:
+        raise InvalidInputError("Enter an amount above zero, or leave it empty.", field)
+
+
+def check_decimals(value: Decimal, currency: str, field: str) -> None:
+    """What a card is charged has no more decimals than its currency."""
+    if value != minor_amount(value, currency):
+        raise InvalidInputError(
+            "The amount has more decimals than %(currency)s has.", field, currency=currency
+        )
+
+
 def _check(wish: AutoPayment, currency: str) -> None:
-    if not 0 <= wish.extra_amount < EXTRA_LIMIT:
-        raise InvalidInputError("Enter an amount from 0 to 999999999.", "extra_amount")
     for field in ("extra_amount", "day_cap", "month_cap"):
-        value = getattr(wish, field)
-        if value is None:
-            continue
-        if field != "extra_amount" and not 0 < value < EXTRA_LIMIT:
-            raise InvalidInputError("Enter an amount above zero, or leave it empty.", field)
-        if value != minor_amount(value, currency):
-            raise InvalidInputError(
-                "The amount has more decimals than %(currency)s has.", field, currency=currency
-            )
+        value: Decimal | None = getattr(wish, field)
+        if value is not None:
+            check_amount(value, field)
+            check_decimals(value, currency, field)

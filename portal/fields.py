@@ -29,7 +29,9 @@ class AmountField(Field):
         return "" if self.data is None else formatting.number(self.data)
 
     def process_formdata(self, valuelist: Sequence[Any]) -> None:
-        text = str(valuelist[0]).strip() if valuelist else ""
+        if not valuelist:
+            return  # an inactive field is not sent: what is stored stays
+        text = str(valuelist[0]).strip()
         self.data = None
         if not text:
             return

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 
-from billing import payment_accounts
+from billing import invoice_templates, payment_accounts
 from core.errors import ConflictError
 from core.platform_uow import platform_unit_of_work
 from core.tenancy import Actor
@@ -35,6 +35,7 @@ def make_tenant(request_id: UUID, wish: ResellerWish, actor: Actor) -> Reseller:
                 session, request_id=request_id, wish=wish, actor=actor
             )
             payment_accounts.create_general(session, reseller.id)
+            invoice_templates.create_standard(session, reseller.id)
             queue_invitation(session, reseller, user.id)
             return reseller
     except IntegrityError as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -10,8 +11,14 @@ from core.addresses import checked_email
 from core.clock import now
 from core.db import Session
 from core.errors import InvalidInputError
+from core.names import clean_line, clean_text
 from tenants import audit, passwords
 from tenants.models import Client, ClientCompany, ClientLogin, ClientTag, Tag
+
+TEXT_LENGTH = 500
+TAG_LENGTH = 60
+LOGIN_LENGTH = 100
+_SEVERAL_LINES = frozenset({"address", "account_details"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +50,16 @@ class PanelLogin:
 
 def save_company(session: Session, client: Client, company: Company) -> None:
     """Write the block; raises InvalidInputError at the field of a wrong address."""
+    checked = Company(**{name: _cleaned(name, value) for name, value in asdict(company).items()})
+    for name, value in asdict(checked).items():
+        if isinstance(value, str) and len(value) > TEXT_LENGTH:
+            raise InvalidInputError("Use at most 500 characters.", name)
     checked = replace(
-        company,
-        main_email=checked_email(company.main_email, "main_email"),
-        noc_email=checked_email(company.noc_email, "noc_email"),
-        billing_email=checked_email(company.billing_email, "billing_email"),
-        rates_email=checked_email(company.rates_email, "rates_email"),
+        checked,
+        main_email=checked_email(checked.main_email, "main_email"),
+        noc_email=checked_email(checked.noc_email, "noc_email"),
+        billing_email=checked_email(checked.billing_email, "billing_email"),
+        rates_email=checked_email(checked.rates_email, "rates_email"),
     )
     row = session.scalar(select(ClientCompany).where(ClientCompany.client_id == client.id))
     if row is None:
@@ -70,7 +81,7 @@ def save_panel_login(session: Session, client: Client, wish: PanelLogin) -> bool
     if row is None:
         row = ClientLogin(client_id=client.id, reseller_id=client.reseller_id, enabled=False)
         session.add(row)
-    login = wish.login.strip()
+    login = clean_line(wish.login)
     if wish.enabled:
         _check_login(session, client, login)
         if not wish.password and row.password_hash is None:
@@ -93,25 +104,13 @@ def save_panel_login(session: Session, client: Client, wish: PanelLogin) -> bool
 
 def save_tags(session: Session, client: Client, names: Iterable[str]) -> None:
     """Give the client exactly these tags; the ones that do not exist yet are made."""
-    wanted = {name.lower(): name for name in (" ".join(n.split()) for n in names) if name}
-    if any(len(name) > 60 for name in wanted):
-        raise InvalidInputError("A tag has at most 60 characters.", "tags")
+    wanted = clean_tags(names)
     before = sorted(list_tags(session, client.id))
     if sorted(wanted) == [name.lower() for name in before]:
         return
-    if wanted:
-        session.execute(
-            insert(Tag)
-            .values([{"reseller_id": client.reseller_id, "name": n} for n in wanted.values()])
-            .on_conflict_do_nothing()
-        )
     session.execute(delete(ClientTag).where(ClientTag.client_id == client.id))
     if wanted:
-        ids = session.scalars(
-            select(Tag.id).where(
-                Tag.reseller_id == client.reseller_id, func.lower(Tag.name).in_(list(wanted))
-            )
-        )
+        ids = make_tags(session, client.reseller_id, wanted)
         session.execute(
             insert(ClientTag),
             [
@@ -120,6 +119,33 @@ def save_tags(session: Session, client: Client, names: Iterable[str]) -> None:
             ],
         )
     _audit(session, client, {"tags": before}, {"tags": sorted(wanted.values())})
+
+
+def clean_tags(names: Iterable[str]) -> dict[str, str]:
+    """Each name once, by its small letters; raises InvalidInputError for one that is too long."""
+    wanted: dict[str, str] = {}
+    for name in map(clean_line, names):
+        if name:
+            wanted.setdefault(name.lower(), name)
+    if any(len(name) > TAG_LENGTH for name in wanted):
+        raise InvalidInputError("A tag has at most 60 characters.", "tags")
+    return wanted
+
+
+def make_tags(session: Session, reseller_id: int, wanted: dict[str, str]) -> list[int]:
+    """The ids of these tags of the reseller (as `clean_tags` gives them), made where missing."""
+    session.execute(
+        insert(Tag)
+        .values([{"reseller_id": reseller_id, "name": name} for name in wanted.values()])
+        .on_conflict_do_nothing()
+    )
+    return list(
+        session.scalars(
+            select(Tag.id).where(
+                Tag.reseller_id == reseller_id, func.lower(Tag.name).in_(list(wanted))
+            )
+        )
+    )
 
 
 def list_tags(session: Session, client_id: int) -> list[str]:
@@ -147,10 +173,16 @@ def get_panel_login(session: Session, client_id: int) -> PanelLogin:
     return PanelLogin() if row is None else PanelLogin(enabled=row.enabled, login=row.login)
 
 
+def _cleaned(name: str, value: Any) -> Any:  # noqa: ANN401 (a field of the block)
+    if not isinstance(value, str):
+        return value
+    return clean_text(value) if name in _SEVERAL_LINES else clean_line(value)
+
+
 def _check_login(session: Session, client: Client, login: str) -> None:
     if not login:
         raise InvalidInputError("Enter a login.", "login")
-    if len(login) > 100:
+    if len(login) > LOGIN_LENGTH:
         raise InvalidInputError("Use at most 100 characters.", "login")
     taken = session.scalar(
         select(ClientLogin.client_id).where(

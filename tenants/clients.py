@@ -13,7 +13,7 @@ from core.clock import now
 from core.currencies import get_currency
 from core.db import Session
 from core.errors import ConflictError, InvalidInputError, NotFoundError
-from core.names import sort_key
+from core.names import clean_line, sort_key
 from core.tenancy import current_actor
 from core.zones import get_zone
 from tenants import audit
@@ -24,12 +24,18 @@ NAME_LENGTH = 200
 
 @dataclass(frozen=True, slots=True)
 class General:
-    """What the General block of the form says."""
+    """What the General block of the form says.
+
+    The roles: whether the client sends calls to us and takes calls from us; None leaves them as
+    they are (a new client then sends only). Once it has accounts, these tell its role.
+    """
 
     name: str
     currency: str
     timezone: str
     status: str = "active"
+    is_originator: bool | None = None
+    is_terminator: bool | None = None
 
 
 class StaleVersionError(ConflictError):
@@ -68,7 +74,7 @@ def create_client(
     session: Session, *, request_id: UUID, reseller_id: int, general: General
 ) -> Client:
     """Make a client and audit it; raises InvalidInputError naming the field."""
-    checked = _checked(general)
+    checked = _checked(general, is_originator=True, is_terminator=False)
     client = Client(
         request_id=request_id,
         reseller_id=reseller_id,
@@ -99,7 +105,9 @@ def update_client(session: Session, client_id: int, *, version: int, general: Ge
     """
     client = get_client(session, client_id)
     refuse_erased(client)
-    checked = _checked(general)
+    checked = _checked(
+        general, is_originator=client.is_originator, is_terminator=client.is_terminator
+    )
     before = {name: getattr(client, name) for name in asdict(checked)}
     at = now()
     deleted_at, restores_status = None, None
@@ -139,8 +147,15 @@ def update_client(session: Session, client_id: int, *, version: int, general: Ge
     return client
 
 
-def _checked(general: General) -> General:
-    name = " ".join(general.name.split())
+def _checked(general: General, *, is_originator: bool, is_terminator: bool) -> General:
+    """The block with the roles that hold where it does not say."""
+    if general.is_originator is not None:
+        is_originator = general.is_originator
+    if general.is_terminator is not None:
+        is_terminator = general.is_terminator
+    if not is_originator and not is_terminator:
+        raise InvalidInputError("Choose at least one role.", "is_originator")
+    name = clean_line(general.name)
     if not name:
         raise InvalidInputError("Enter a name.", "name")
     if len(name) > NAME_LENGTH:
@@ -155,4 +170,11 @@ def _checked(general: General) -> General:
         zone = get_zone(general.timezone).key
     except InvalidInputError as error:
         raise InvalidInputError(error.message, "timezone") from error
-    return General(name=name, currency=currency, timezone=zone, status=general.status)
+    return General(
+        name=name,
+        currency=currency,
+        timezone=zone,
+        status=general.status,
+        is_originator=is_originator,
+        is_terminator=is_terminator,
+    )

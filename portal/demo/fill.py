@@ -14,7 +14,13 @@ from typing import Any
 import structlog
 from sqlalchemy import func, select
 
-from billing import ledger_check, payment_accounts, payment_terms, tax_profiles
+from billing import (
+    invoice_templates,
+    ledger_check,
+    payment_accounts,
+    payment_terms,
+    tax_profiles,
+)
 from core.config import Settings
 from core.db import Session
 from core.errors import ConflictError
@@ -171,6 +177,7 @@ def _create_reseller(session: Session, plan: ResellerPlan) -> Reseller:
         mail_from=f"billing@{plan.code}.example",
     )
     payment_accounts.create_general(session, reseller.id)
+    invoice_templates.create_standard(session, reseller.id)
     for role_name, person, mailbox, permissions in _STAFF:
         role = staff.create_role(
             session, reseller_id=reseller.id, name=role_name, permissions=permissions

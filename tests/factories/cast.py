@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from billing import client_billing, payment_accounts
+from billing import client_billing, invoice_templates, payment_accounts
 from core.db import Session
 from core.ids import new_id
 from core.platform_uow import platform_unit_of_work
@@ -80,6 +80,7 @@ def make_tenant(
             email=f"office@{code}.example",
         )
         payment_accounts.create_general(session, reseller.id)
+        invoice_templates.create_standard(session, reseller.id)
         owner = _make_user(session, reseller.id, "Owner", f"owner@{code}.example", ALL_PERMISSIONS)
         viewer = _make_user(
             session, reseller.id, "Viewer", f"viewer@{code}.example", VIEWER_PERMISSIONS

@@ -91,9 +91,12 @@ FIELDS = {
     "client": "client",
     "client_id": "client",
     "invoice": "invoice",
-    "invoicing-payment_terms_id": "terms",
-    "invoicing-tax_profile_id": "tax_profile",
+    "credit-payment_terms_id": "terms",
     "general-reseller_id": "reseller",
+    "general-applied_template_id": "client_template",
+    "general-tax_profile_id": "tax_profile",
+    "general-template_id": "client_template",
+    "invoicing-invoice_template_id": "invoice_template",
     "method": "card",
     "parent_id": "reseller",
     "payment_account_id": "payment_account",
@@ -111,11 +114,12 @@ FIELDS = {
 }
 # Names in queries and forms that name no row of a tenant.
 PLAIN_FIELDS = {
-    "action", "after", "all", "amount", "asked", "before", "column", "columns", "density", "email",
-    "enabled", "filters", "format", "general-name", "id", "ip", "key", "kind", "locale", "look",
-    "mode", "move", "name", "next", "object", "order", "owed", "period", "permissions", "person",
-    "pinned", "portal", "q", "query", "run", "service", "shortcuts", "stamp", "standard", "status",
-    "tag", "template", "twice", "typed", "version",
+    "action", "after", "all", "amount", "asked", "before", "choose", "column", "columns", "density",
+    "email", "enabled", "filters", "format", "general-name", "id", "ip", "key", "kind", "locale",
+    "look", "mode", "move", "name", "next", "object", "offer", "order", "owed", "panel-password",
+    "period", "permissions", "person", "pinned", "portal", "q", "query", "run", "service",
+    "shortcuts", "shown", "stamp", "standard", "status", "tag", "template", "twice", "typed",
+    "version",
 }  # fmt: skip
 # Ids that our own form brings along for the row that it makes: another's id is no row yet.
 MADE_BY_FORM = {

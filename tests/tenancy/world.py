@@ -13,7 +13,9 @@ import pyotp
 from sqlalchemy import select
 
 from billing import (
+    invoice_templates,
     invoices,
+    low_balance,
     payment_accounts,
     payment_terms,
     periods,
@@ -21,7 +23,10 @@ from billing import (
     transactions,
 )
 from billing.client_billing import Billing
+from billing.invoice_templates import InvoiceLook
+from billing.low_balance import LowBalance
 from billing.models import LedgerEntry
+from billing.template_billing import TemplateBilling
 from core.clock import now
 from core.config import Settings
 from core.db import Session
@@ -34,8 +39,9 @@ from mail.models import MailMessage, MailServer
 from mail.queue import MailKind, queue_mail
 from mail.template_source import TemplateSource
 from mail.templates import TemplateKey
-from payments import gateway_accounts
+from payments import client_templates, gateway_accounts
 from payments.auto_payment import AutoPayment
+from payments.client_templates import TemplateAutoPayment, TemplateValues
 from payments.models import (
     ChargeAttempt,
     ClientAutoPayment,
@@ -58,9 +64,10 @@ from tenants import (
     tasks,
 )
 from tenants.client_blocks import Company
+from tenants.client_templates import TemplateGeneral, record_template
 from tenants.clients import get_client
 from tenants.list_views import Look
-from tenants.models import AuditRecord, ClientTag, Event, File, User
+from tenants.models import AuditRecord, ClientTag, ClientTemplate, Event, File, User
 from tenants.permissions import Permission
 from tests.factories import cast
 from tests.tenancy.database import Database
@@ -149,9 +156,10 @@ NO_TOKENS = {
     "ended_reason", "from_address", "gateway", "host", "ip", "key", "kind", "last_four",
     "lease_owner", "letter", "level", "list_key", "locale", "login", "mail_from", "main_email",
     "media_type", "message", "method", "name_key", "noc_email", "object_id", "object_type",
-    "original_currency", "part", "password", "password_hash", "portal_host", "query", "rates_email",
-    "result_type", "seal_hash", "secret", "security", "service", "source", "state", "status",
-    "step", "tax_mode", "template", "timezone", "to_address", "type", "user_agent", "webhook_token",
+    "original_currency", "paper", "part", "password", "password_hash", "portal_host", "query",
+    "rates_email", "result_type", "role", "seal_hash", "secret", "security", "service", "source",
+    "state", "status", "step", "tax_mode", "template", "timezone", "to_address", "type",
+    "user_agent", "webhook_token",
 }  # fmt: skip
 
 
@@ -295,6 +303,14 @@ def _furnish_tenant(
     )
     # nobody listens there: what is tried fails at once
     session.add(MailServer(reseller_id=tenant.id, host="127.0.0.1", port=9, security="none"))
+    invoice_template = invoice_templates.create_template(
+        session,
+        reseller_id=tenant.id,
+        look=InvoiceLook(f"Letter {token}", paper="us-letter", note=f"Note {token}"),
+    )
+    client_template = _make_client_template(
+        session, tenant, token, terms.id, profile.id, invoice_template.id
+    )
     user = session.scalars(select(User).where(User.id == tenant.viewer_id)).one()
     spare_role = staff.create_role(
         session, reseller_id=tenant.id, name=f"Spare {token}", permissions=[Permission.TAGS_READ]
@@ -329,6 +345,8 @@ def _furnish_tenant(
         "spare_tax_profile": str(spare_profile.id),
         "tax_profile": str(profile.id),
         "gateway_account": str(gateway.id),
+        "client_template": str(client_template.id),
+        "invoice_template": str(invoice_template.id),
         "webhook_token": gateway.webhook_token,
         "user": str(user.id),
         "role": str(user.role_id),
@@ -362,6 +380,31 @@ def _make_tasks(session: Session, token: str) -> dict[str, str]:
     return {"task": str(done.id), "open_task": str(waiting.id)}
 
 
+def _make_client_template(
+    session: Session,
+    tenant: cast.Tenant,
+    token: str,
+    terms_id: int,
+    profile_id: int,
+    invoice_template_id: int,
+) -> ClientTemplate:
+    return client_templates.create_template(
+        session,
+        request_id=new_id(),
+        reseller_id=tenant.id,
+        values=TemplateValues(
+            TemplateGeneral(f"Template {token}", role="both", tags=(f"Given {token}",)),
+            TemplateBilling(
+                payment_terms_id=terms_id,
+                tax_profile_id=profile_id,
+                invoice_template_id=invoice_template_id,
+                notify_client=Decimal(20),
+            ),
+            TemplateAutoPayment(extra_amount=Decimal(5)),
+        ),
+    )
+
+
 def _make_owner(
     tenant: cast.Tenant,
     name: str,
@@ -390,6 +433,9 @@ def _make_owner(
         auto=AutoPayment(enabled=True, extra_amount=Decimal(5)),
     )
     with tenant_scope(tenant.scope), unit_of_work() as session:
+        row = get_client(session, client.id)
+        low_balance.save_low_balance(session, row, LowBalance(notify_admin=Decimal(3)))
+        record_template(session, row, int(shared["client_template"]))
         ids = _make_money(session, client, token, amount, last_month, timezone, shared)
         ids |= _make_payments(session, client, token, amount, currency, shared)
         ids |= _make_records(session, client, token)

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from billing import autoinvoicing, invoices, ledger_check
+from billing import autoinvoicing, invoices, ledger_check, low_balance_notices
 from core.tenancy import current_scope
 from core.uow import unit_of_work
 from tenants import resellers
@@ -40,6 +40,13 @@ def finish_invoice(invoice_id: str) -> None:
         invoices.store_file(session, UUID(invoice_id))
     with unit_of_work() as session:
         invoices.mail_invoice(session, UUID(invoice_id))
+
+
+@actor("billing.low_balance")
+def tell_of_low_balance(client_id: int) -> None:
+    """Tell of a balance that fell below its value, or arm the notification again."""
+    with unit_of_work() as session:
+        low_balance_notices.notify_low_balance(session, client_id)
 
 
 @actor("billing.check_ledger", max_retries=0)

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 from sqlalchemy import and_, exists, func, or_, select
 
+from billing.client_models import ClientLowBalance
 from billing.invoice_models import Invoice
-from billing.models import ClientBilling, LedgerCheck
+from billing.models import ClientBalance, ClientBilling, LedgerCheck
 from core import jobs
 from core.clock import now
 from core.db import Session
@@ -77,6 +78,44 @@ def find_unfinished_invoices(session: Session) -> int:
             session, "billing.finish_invoice", reseller_id=reseller_id, invoice_id=str(invoice_id)
         )
     return len(waiting)
+
+
+@sweep("billing.low_balance", every_s=60)
+def find_crossed_balances(session: Session) -> int:
+    """Clients whose Available crossed a value of their Low Balance block, in either direction.
+
+    In random order, so that those that fail each time keep nobody else waiting.
+    """
+    low, balance = ClientLowBalance, ClientBalance
+    available = balance.live + balance.credit
+    crossed = session.execute(
+        select(low.client_id, low.reseller_id)
+        .join(
+            balance,
+            and_(balance.reseller_id == low.reseller_id, balance.client_id == low.client_id),
+        )
+        .join(Client, and_(Client.reseller_id == low.reseller_id, Client.id == low.client_id))
+        .join(Reseller, Reseller.id == low.reseller_id)
+        .where(
+            or_(
+                and_(
+                    low.notify_client.is_not(None),
+                    low.client_told != (available < low.notify_client),
+                ),
+                and_(
+                    low.notify_admin.is_not(None), low.admin_told != (available < low.notify_admin)
+                ),
+            ),
+            ~balance.postpaid,
+            Client.status == "active",
+            is_trading(),
+        )
+        .order_by(func.random())
+        .limit(BATCH)
+    ).all()
+    for client_id, reseller_id in crossed:
+        jobs.enqueue(session, "billing.low_balance", reseller_id=reseller_id, client_id=client_id)
+    return len(crossed)
 
 
 @sweep("billing.ledger_check", every_s=3600)

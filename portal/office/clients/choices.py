@@ -7,12 +7,15 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy import select
 
+from billing.invoice_models import InvoiceTemplate
 from billing.models import PaymentTerms, TaxProfile
 from core.db import Session
 from core.tenancy import current_scope
 from portal.office.clients.forms import Choices
 from tenants import resellers
-from tenants.models import Reseller
+from tenants.models import ClientTemplate, Reseller
+
+Named = PaymentTerms | TaxProfile | InvoiceTemplate | ClientTemplate
 
 
 def read_choices(session: Session, reseller_id: int | None = None) -> Choices:
@@ -21,24 +24,23 @@ def read_choices(session: Session, reseller_id: int | None = None) -> Choices:
     names = dict(family)
     is_one = reseller_id is not None or len(current_scope().reseller_ids) == 1
 
-    def label(name: str, owner_id: int) -> str:
-        return name if is_one else f"{name} – {names[owner_id]}"
+    def offered(model: type[Named], nothing: str) -> list[tuple[int | str, str]]:
+        rows = _rows(session, model, reseller_id)
+        named = [(one, name if is_one else f"{name} – {names[of]}") for one, name, of in rows]
+        return [("", nothing), *named]
 
-    terms = _rows(session, PaymentTerms, reseller_id)
-    taxes = _rows(session, TaxProfile, reseller_id)
     return Choices(
         resellers=family,
-        terms=[("", _("None")), *((one, label(name, owner)) for one, name, owner in terms)],
-        taxes=[
-            ("", _("Default of the reseller")),
-            *((one, label(name, owner)) for one, name, owner in taxes),
-        ],
-        locales=[("", _("Not set")), *_languages(str(get_locale() or "en"))],
+        templates=offered(ClientTemplate, _("None")),
+        terms=offered(PaymentTerms, _("None")),
+        taxes=offered(TaxProfile, _("Default of the reseller")),
+        invoice_templates=offered(InvoiceTemplate, _("Default of the reseller")),
+        locales=[("", _("Not set")), *list_languages(str(get_locale() or "en"))],
     )
 
 
 def _rows(
-    session: Session, model: type[PaymentTerms] | type[TaxProfile], reseller_id: int | None
+    session: Session, model: type[Named], reseller_id: int | None
 ) -> list[tuple[int, str, int]]:
     wanted = (
         select(model.id, model.name, model.reseller_id)
@@ -51,7 +53,7 @@ def _rows(
 
 
 @cache
-def _languages(shown_in: str) -> tuple[tuple[str, str], ...]:
+def list_languages(shown_in: str) -> tuple[tuple[str, str], ...]:
     codes = [code for code in localedata.locale_identifiers() if code.isalpha() and code != "root"]
     named = ((code, Locale.parse(code).get_display_name(shown_in)) for code in codes)
     return tuple(

@@ -1,19 +1,22 @@
 """Saving the client form: every block by the package that owns it, in one transaction."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from billing import client_billing
+from wtforms import Form
+
+from billing import client_billing, low_balance
 from billing.client_billing import Billing
 from core.db import Session
 from core.errors import ConflictError, InvalidInputError
+from core.names import clean_line
 from payments import auto_payment
-from portal.fields import put_error
 from portal.office.clients.forms import ClientForms
-from tenants import client_blocks, client_deletion, clients, resellers
-from tenants.clients import get_client
+from portal.wording import refusal
+from tenants import client_blocks, client_deletion, client_templates, clients, resellers
+from tenants.clients import StaleVersionError, get_client
 from tenants.models import Client
 
 
@@ -33,30 +36,36 @@ class Saved:
     ends_sessions: bool = False
 
 
-@dataclass(slots=True)
 class _Errors:
-    """Domain errors put at their fields; the first one does not hide the others."""
+    """Domain errors put at their fields; no error hides those of another block."""
 
-    forms: ClientForms
-    found: bool = False
-    loose: list[str] = field(default_factory=list)
+    def __init__(self, forms: ClientForms) -> None:
+        self.forms = forms
+        self.found = forms.has_errors
 
-    def attempt(self, form: Any, step: Callable[[], Any]) -> Any:  # noqa: ANN401 (whatever the step gives)
+    def attempt(self, form: Form, step: Callable[[], Any]) -> Any:  # noqa: ANN401 (whatever the step gives)
         try:
             return step()
         except InvalidInputError as error:
             self.found = True
-            for one in (form, *self.forms.blocks):
-                if put_error(one, error):
-                    return None
-            self.forms.general.name.errors = [*self.forms.general.name.errors, error.message]
+            self._put(form, error)
             return None
+
+    def _put(self, form: Form, error: InvalidInputError) -> None:
+        name = error.field or ""
+        field = next((one[name] for one in (form, *self.forms.blocks) if name in one), None)
+        if field is None:
+            field = self.forms.general.name
+        # the form's own check may have said it already
+        if not field.errors or name == "":
+            field.errors = [*field.errors, refusal(error)]
 
 
 def create(session: Session, forms: ClientForms, *, request_id: UUID, home_id: int) -> Saved:
     """Make the client and its blocks; the same drawn form sent twice makes it once.
 
-    Raises RefusedError with the errors at the fields, ConflictError for other content.
+    Raises RefusedError with the errors of all blocks at their fields, ConflictError for other
+    content under the same id.
     """
     known = clients.find_by_request(session, request_id)
     if known is not None:
@@ -74,35 +83,36 @@ def create(session: Session, forms: ClientForms, *, request_id: UUID, home_id: i
 
     client = errors.attempt(forms.general, make)
     if client is None:
-        raise RefusedError
-    _save_blocks(session, client, forms, Billing(), errors)
+        client = _stand_in(session, request_id, home_id)
+    _save_blocks(session, client, forms, None, errors)
     return Saved(client, is_new=True)
 
 
 def update(session: Session, client_id: int, forms: ClientForms, *, version: int) -> Saved:
-    """Save all blocks over the version that was shown.
+    """Save all writable blocks over the version that was shown.
 
-    Raises RefusedError, StaleVersionError, NotFoundError.
+    Raises StaleVersionError before anything else, RefusedError, NotFoundError.
     """
+    client = get_client(session, client_id)
+    if client.version != version:
+        raise StaleVersionError(client)
     errors = _Errors(forms)
     stored = client_billing.get_billing(session, client_id)
-    was_active = get_client(session, client_id).status == "active"
+    was_active = client.status == "active"
 
     def save() -> Client:
         return clients.update_client(
             session, client_id, version=version, general=forms.general.to_block()
         )
 
-    client = errors.attempt(forms.general, save)
-    if client is None:
-        raise RefusedError
+    errors.attempt(forms.general, save)
     ends = _save_blocks(session, client, forms, stored, errors)
     return Saved(client, ends_sessions=ends or (was_active and client.status != "active"))
 
 
 def repeated(known: Client, forms: ClientForms) -> Client:
     """`known` when the form that made it is sent again; raises ConflictError for another one."""
-    if known.name != " ".join((forms.general.name.data or "").split()):
+    if known.name != clean_line(forms.general.name.data or ""):
         raise ConflictError("This form was sent before with other content.")
     return known
 
@@ -118,22 +128,63 @@ def change_status(session: Session, client_id: int, status: str, *, version: int
     return Saved(client, ends_sessions=status != "active")
 
 
+def _stand_in(session: Session, request_id: UUID, reseller_id: int) -> Client:
+    """A client for trying the other blocks on: what is wrong there is told as well.
+
+    Goes with the transaction, which ends in RefusedError.
+    """
+    home = resellers.get_reseller(session, reseller_id)
+    general = clients.General("-", home.currency, home.timezone)
+    return clients.create_client(
+        session, request_id=request_id, reseller_id=reseller_id, general=general
+    )
+
+
 def _save_blocks(
-    session: Session, client: Client, forms: ClientForms, stored: Billing, errors: _Errors
+    session: Session,
+    client: Client,
+    forms: ClientForms,
+    stored: Billing | None,
+    errors: _Errors,
 ) -> bool:
-    billing = forms.to_billing(stored)
-    errors.attempt(forms.credit, lambda: client_billing.save_billing(session, client, billing))
-    errors.attempt(
-        forms.company,
-        lambda: client_blocks.save_company(session, client, forms.company.to_block()),
-    )
-    errors.attempt(
-        forms.general, lambda: client_blocks.save_tags(session, client, forms.general.tags.names)
-    )
-    errors.attempt(
-        forms.auto,
-        lambda: auto_payment.save_auto_payment(session, client, forms.auto.to_block()),
-    )
+    """`stored` None: a new client, which gets every block, be it as it is by default."""
+    general, is_new = forms.general, stored is None
+    billing = forms.to_billing(stored or Billing())
+    steps: list[tuple[str, Form, Callable[[], object]]] = [
+        (
+            "general",
+            general,
+            lambda: client_templates.record_template(session, client, general.template_id.data),
+        ),
+        (
+            "general",
+            forms.credit,
+            lambda: client_billing.save_billing(session, client, billing),
+        ),
+        (
+            "low",
+            forms.low,
+            lambda: low_balance.save_low_balance(session, client, forms.low.to_block()),
+        ),
+        (
+            "company",
+            forms.company,
+            lambda: client_blocks.save_company(session, client, forms.company.to_block()),
+        ),
+        (
+            "general",
+            general,
+            lambda: client_blocks.save_tags(session, client, general.tags.names),
+        ),
+        (
+            "auto",
+            forms.auto,
+            lambda: auto_payment.save_auto_payment(session, client, forms.auto.to_block()),
+        ),
+    ]
+    for block, form, step in steps:
+        if is_new or block in forms.writable:
+            errors.attempt(form, step)
     ends = errors.attempt(
         forms.panel,
         lambda: client_blocks.save_panel_login(session, client, forms.panel.to_block()),
