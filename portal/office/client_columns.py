@@ -14,7 +14,14 @@ from sqlalchemy import Select, and_, func, select
 
 from billing.models import ClientBalance, ClientBilling, PaymentTerms, TaxProfile
 from payments.models import ClientAutoPayment
-from tenants.models import Client, ClientCompany, ClientTag, Reseller, Tag
+from tenants.models import (
+    Client,
+    ClientCompany,
+    ClientTag,
+    ClientTemplate,
+    Reseller,
+    Tag,
+)
 
 Kind = Literal["id", "text", "word", "amount", "day", "instant", "flag", "tags"]
 Join = tuple[Any, Any, bool]
@@ -86,6 +93,7 @@ COLUMNS: tuple[Column, ...] = (
     _same("main_email", _l("Main email"), "text"),
     _same("billing_email", _l("Billing email"), "text"),
     _same("tax_profile", _l("Tax profile"), "text"),
+    _same("template", _l("Template"), "text"),
     _same("autoinvoicing", _l("Autoinvoicing"), "flag"),
     _same("auto_payment", _l("Auto payment"), "flag"),
     _same("created", _l("Created"), "instant"),
@@ -154,6 +162,14 @@ _SOURCES: dict[str, Join] = {
     "taxes": (TaxProfile, _of_billing(TaxProfile, ClientBilling.tax_profile_id), True),
     "company": (ClientCompany, _of_client(ClientCompany), True),
     "auto": (ClientAutoPayment, _of_client(ClientAutoPayment), True),
+    "template": (
+        ClientTemplate,
+        and_(
+            ClientTemplate.reseller_id == Client.reseller_id,
+            ClientTemplate.id == Client.template_id,
+        ),
+        True,
+    ),
 }
 _NEEDED_FIRST = {"terms": "billing", "taxes": "billing"}
 # what a need is read from; "" is the client's own row
@@ -178,5 +194,6 @@ _PICKS: dict[str, tuple[Any, str]] = {
     "company": (func.coalesce(ClientCompany.company_name, ""), "company"),
     "main_email": (func.coalesce(ClientCompany.main_email, ""), "company"),
     "billing_email": (func.coalesce(ClientCompany.billing_email, ""), "company"),
+    "template": (func.coalesce(ClientTemplate.name, ""), "template"),
     "auto_payment": (func.coalesce(ClientAutoPayment.enabled, False), "auto"),
 }

@@ -97,6 +97,12 @@ def with_taxes(ids: Sequence[int]) -> Condition:
     return _chosen(ClientBilling.tax_profile_id, ids)
 
 
+def with_templates(ids: Sequence[int]) -> Condition:
+    """Made from one of these templates; 0 among them: or from none."""
+    has_one = Client.template_id.in_([one for one in ids if one])
+    return or_(has_one, Client.template_id.is_(None)) if 0 in ids else has_one
+
+
 def autoinvoicing(answer: str) -> Condition:
     return _answer(_has(ClientBilling, ClientBilling.autoinvoicing.is_(True)), answer)
 

@@ -73,6 +73,7 @@ class Filters:
     currencies: tuple[str, ...] = ()
     terms: tuple[int, ...] = ()
     taxes: tuple[int, ...] = ()
+    templates: tuple[int, ...] = ()
     available: Range = OPEN
     live: Range = OPEN
     fixed: Range = OPEN
@@ -142,6 +143,7 @@ def parse_filters(args: Mapping[str, Any]) -> Filters:
         currencies=read.currencies("currency"),
         terms=read.numbers("terms", none=NONE),
         taxes=read.numbers("tax", none=NONE),
+        templates=read.numbers("template", none=NONE),
         available=Range(*read.amounts("available")),
         live=Range(*read.amounts("live")),
         fixed=Range(*read.amounts("fixed")),
@@ -204,6 +206,7 @@ _CONDITIONS: dict[str, Callable[[Any], ColumnElement[bool]]] = {
     "currencies": conditions.in_currencies,
     "terms": conditions.with_terms,
     "taxes": conditions.with_taxes,
+    "templates": conditions.with_templates,
     "postpaid": conditions.postpaid,
     "role": conditions.role,
     "autoinvoicing": conditions.autoinvoicing,
@@ -246,6 +249,7 @@ _WRITTEN: dict[str, tuple[str, Any]] = {
     "currency": ("currencies", list),
     "terms": ("terms", _ids),
     "tax": ("taxes", _ids),
+    "template": ("templates", _ids),
     "available": ("available", _range("available")),
     "live": ("live", _range("live")),
     "fixed": ("fixed", _range("fixed")),

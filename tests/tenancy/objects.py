@@ -65,7 +65,10 @@ OTHER_STATES = {
 }
 # Parameters that name no row of a tenant: values that the route takes, and why it is one.
 PLAIN_PARAMETERS = {
-    "field": (("reseller", "terms", "tax"), "a field of the search that one is helped with"),
+    "field": (
+        ("reseller", "terms", "tax", "template"),
+        "a field of the search that one is helped with",
+    ),
     "list_key": (("clients",), "one of the lists that have views"),
     "code": (("nobody",), "a brand, which everybody may see before anybody is known"),
     "page": (

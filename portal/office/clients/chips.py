@@ -19,7 +19,7 @@ from portal.office.client_search import Filters, Range
 from portal.office.period import PeriodFilter, period_options
 from portal.office.words import word
 from tenants.list_models import ListView
-from tenants.models import Reseller
+from tenants.models import ClientTemplate, Reseller
 
 ROLE_WORDS = {"orig": _l("Orig"), "term": _l("Term"), "both": _l("Orig/Term")}
 _ANSWERS = {"yes": _l("yes"), "no": _l("no")}
@@ -45,6 +45,7 @@ _CHIPS: tuple[tuple[tuple[str, ...], LazyString, str], ...] = (
     (("currency",), _l("Currency"), "currencies"),
     (("terms",), _l("Pay terms"), "terms"),
     (("tax",), _l("Tax profile"), "taxes"),
+    (("template",), _l("Template"), "templates"),
     (("available_from", "available_to"), _l("Available"), "available"),
     (("live_from", "live_to"), _l("Live"), "live"),
     (("fixed_from", "fixed_to"), _l("Fixed"), "fixed"),
@@ -60,7 +61,12 @@ _CHIPS: tuple[tuple[tuple[str, ...], LazyString, str], ...] = (
     (("rates_email",), _l("Rates email"), "rates_email"),
     (("company",), _l("Company"), "company"),
 )
-_NAMED: dict[str, Any] = {"resellers": Reseller, "terms": PaymentTerms, "taxes": TaxProfile}
+_NAMED: dict[str, Any] = {
+    "resellers": Reseller,
+    "terms": PaymentTerms,
+    "taxes": TaxProfile,
+    "templates": ClientTemplate,
+}
 
 
 def list_chips(session: Session, filters: Filters, view: ListView | None) -> list[Chip]:

@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from sqlalchemy import func, select
 
 from billing.models import PaymentTerms, TaxProfile
@@ -22,13 +21,18 @@ from portal.office.client_search import Filters, parse_filters
 from portal.office.clients import queries
 from portal.office.clients.blueprint import bp
 from portal.office.period import period_options
-from tenants.models import Reseller
+from tenants.models import ClientTemplate, Reseller
 from tenants.permissions import Permission
 
 OFFERED_AT_MOST = 50
 """With more of them a field is typed in: no list of thousands is ever drawn."""
 Pair = tuple[str, str]
-_KINDS: dict[str, Any] = {"reseller": Reseller, "terms": PaymentTerms, "tax": TaxProfile}
+_KINDS: dict[str, Any] = {
+    "reseller": Reseller,
+    "terms": PaymentTerms,
+    "tax": TaxProfile,
+    "template": ClientTemplate,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ def search_options(field: str) -> ResponseReturnValue:
 def read_panel(session: Session, filters: Filters) -> Panel:
     """What the panel offers, and the fields as the address fills them."""
     values = _values(filters)
-    names = ["terms", "tax"]
+    names = ["terms", "tax", "template"]
     if len(current_scope().reseller_ids) > 1:
         names.insert(0, "reseller")
     return Panel(
@@ -129,8 +133,3 @@ def _find(session: Session, name: str, typed: str, *, most: int = 20) -> list[Pa
     if typed:
         query = query.where(func.lower(model.name).startswith(typed.lower(), autoescape=True))
     return [(f"{row[0]}", " – ".join(row[1:])) for row in session.execute(query)]
-
-
-def none_text(field: str) -> str:
-    """What "none" means in a field."""
-    return str(_("No terms") if field == "terms" else _("Default of the reseller"))

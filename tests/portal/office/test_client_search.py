@@ -75,6 +75,7 @@ def some_filters(chance: random.Random) -> Filters:
         currencies=tuple(chance.sample(["USD", "EUR", "JPY"], chance.randrange(3))),
         terms=(0, *ids) if chance.random() < 0.3 else ids,
         taxes=ids[1:],
+        templates=(0,) if chance.random() < 0.3 else ids[:2],
         available=amounts(),
         live=amounts(),
         fixed=amounts(),
@@ -215,6 +216,8 @@ ASKED: list[tuple[dict[str, Any], str]] = [
     ({"company": "alpha g"}, "Ä"),
     ({"company": "*gmbh"}, "Ä"),
     ({"terms": "none"}, "BC"),
+    ({"template": "none"}, "ÄBC"),
+    ({"template": "5"}, ""),
     ({"status": "stop"}, ""),
     ({"status": "any"}, "ÄBC"),
 ]
