@@ -7,15 +7,32 @@ page at most, and the heads are merged.
 import base64
 import json
 import time
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from flask import request
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Select, func, literal, select, true, tuple_
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    BindParameter,
+    Boolean,
+    DateTime,
+    Select,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    literal,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.sql.selectable import LateralFromClause, Subquery
+from sqlalchemy.types import TypeEngine
 
 from core.db import Session
 from core.tenancy import current_scope
@@ -32,6 +49,13 @@ _READERS: dict[type, tuple[type, Callable[[Any], Any]]] = {
     str: (str, str),
     UUID: (str, UUID),
     datetime: (str, datetime.fromisoformat),
+}
+_TYPES: dict[type, TypeEngine[Any]] = {
+    int: BigInteger(),
+    bool: Boolean(),
+    str: Text(),
+    UUID: Uuid(),
+    datetime: DateTime(timezone=True),
 }
 _BIGINT = range(-(2**63), 2**63)
 _NUMBERS = range(1, 10**12)
@@ -87,9 +111,13 @@ class Page(Generic[T]):
     first: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Walk:
-    """A page's ids, picked by walking an index; join the rest of the row to `picked`."""
+    """A page's ids, picked by walking an index; join the rest of the row to `picked`.
+
+    The place is a parameter of the statement: one that was put together before serves every place
+    of its kind by `at`.
+    """
 
     order: Order
     place: Place
@@ -99,6 +127,23 @@ class Walk:
     size: int = PAGE_SIZE
     counted: Select[Any] = field(kw_only=True)
     first: int | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def at(self, place: Place) -> "Walk":
+        """The same walk from another place of the same kind."""
+        values, number = _read(place.before or place.after, self.order.keys)
+        return replace(
+            self,
+            place=place if values is not None else Place(),
+            first=_first(number, self.size, is_head=values is None, is_reversed=self.is_reversed),
+            params={f"place_{i}": value for i, value in enumerate(values or ())},
+        )
+
+    @cached_property
+    def counting(self) -> Select[Any]:
+        """How many there are, up to one more than COUNT_LIMIT."""
+        limited = self.counted.order_by(None).limit(COUNT_LIMIT + 1).subquery()
+        return select(func.count()).select_from(limited)
 
     def decorate(self, *columns: Any, keep: Sequence[Any] = ()) -> Select[Any]:  # noqa: ANN401 (SQLAlchemy's own columns)
         """The page's rows with `columns`; the keys come along for the places.
@@ -115,6 +160,14 @@ class Walk:
         return query.order_by(*(one.desc() if descending else one.asc() for one in ordered)).limit(
             self.size + 1
         )
+
+
+def kind_of_place(place: Place, keys: Sequence[Key]) -> str:
+    """after, before, or head, where what cannot be read leads too."""
+    values, _number = _read(place.before or place.after, keys)
+    if values is None:
+        return "head"
+    return "before" if place.before else "after"
 
 
 def read_place() -> Place:
@@ -135,29 +188,48 @@ def walk(
 
     `owner` is the reseller's column of the walked table; `reseller_ids` narrows the scope.
     """
+    way = kind_of_place(place, order.keys)
+    prepared = prepare_walk(
+        pick, owner=owner, order=order, way=way, reseller_ids=reseller_ids, size=size
+    )
+    return prepared.at(place)
+
+
+def prepare_walk(
+    pick: Any,  # noqa: ANN401 (as above)
+    *,
+    owner: Any,  # noqa: ANN401
+    order: Order,
+    way: str,
+    reseller_ids: Sequence[int] | None = None,
+    size: int = PAGE_SIZE,
+) -> Walk:
+    """A walk for every place of one kind (`kind_of_place`): ask it `at` a place before use."""
     ids = list(current_scope().reseller_ids if reseller_ids is None else reseller_ids)
     family = select(
         func.unnest(literal(ids, ARRAY(BigInteger))).column_valued("owner_id").label("owner_id")
     ).subquery("family")
     columns = [pick.selected_columns[key.name] for key in order.keys]
-    at, number = _read(place.before or place.after, order.keys)
-    is_reversed = bool(place.before) and at is not None
+    is_reversed = way == "before"
     descending = order.descending != is_reversed
     picked = pick.where(owner == family.c.owner_id).correlate(family)
-    if at is not None:
-        here, there = tuple_(*columns), tuple_(*at)
+    if way != "head":
+        here, there = tuple_(*columns), tuple_(*_place_parameters(order.keys))
         picked = picked.where(here < there if descending else here > there)
     picked = picked.order_by(*(one.desc() if descending else one.asc() for one in columns))
     return Walk(
         order,
-        Place() if at is None else place,
+        Place(),
         family,
         picked.limit(size + 1).lateral("picked"),
         is_reversed,
         size,
         counted=pick.where(owner.in_(ids)),
-        first=_first(number, size, is_head=at is None, is_reversed=is_reversed),
     )
+
+
+def _place_parameters(keys: Sequence[Key]) -> list[BindParameter[Any]]:
+    return [bindparam(f"place_{i}", type_=_TYPES[key.kind]) for i, key in enumerate(keys)]
 
 
 def read_page(
@@ -173,7 +245,7 @@ def read_page(
     `known` names what is counted, filters included: that it is more than COUNT_LIMIT is then
     remembered for a minute.
     """
-    found = session.execute(query).all()
+    found = session.execute(query, walked.params).all()
     has_more = len(found) > walked.size
     rows = list(found[: walked.size])
     if walked.is_reversed:
@@ -188,18 +260,17 @@ def read_page(
         [make(row) for row in rows],
         previous=_write(rows[0], names, first) if rows and has_previous else "",
         next=_write(rows[-1], names, last) if rows and has_next else "",
-        count=len(rows) if is_head and not has_more else _count(session, walked.counted, known),
+        count=len(rows) if is_head and not has_more else _count(session, walked, known),
         first=first,
     )
 
 
-def _count(session: Session, counted: Select[Any], known: Hashable | None) -> int:
+def _count(session: Session, walked: Walk, known: Hashable | None) -> int:
     # the scope is part of the name: what one tenant counted is nothing to another
     key = None if known is None else (current_scope().reseller_ids, known)
     if key is not None and _many.get(key, 0.0) > time.monotonic():
         return COUNT_LIMIT + 1
-    limited = counted.order_by(None).limit(COUNT_LIMIT + 1).subquery()
-    count = session.scalar(select(func.count()).select_from(limited)) or 0
+    count = session.scalar(walked.counting) or 0
     if key is not None and count > COUNT_LIMIT:
         if len(_many) >= _MOST_KNOWN:
             _many.clear()
@@ -229,7 +300,7 @@ def _text(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _read(cursor: str, keys: Sequence[Key]) -> tuple[list[ColumnElement[Any]] | None, int | None]:
+def _read(cursor: str, keys: Sequence[Key]) -> tuple[list[Any] | None, int | None]:
     """The values of a place and its row's number, if it has one.
 
     None for a text that is no place: the list then begins at its head.
@@ -248,7 +319,7 @@ def _read(cursor: str, keys: Sequence[Key]) -> tuple[list[ColumnElement[Any]] | 
     return at, number
 
 
-def _read_value(key: Key, value: object) -> ColumnElement[Any]:
+def _read_value(key: Key, value: object) -> Any:  # noqa: ANN401 (as the key says)
     """Raises ValueError for what no row of ours was ever written as."""
     written, read = _READERS[key.kind]
     is_sane = type(value) is written and not (isinstance(value, str) and "\x00" in value)
@@ -257,4 +328,4 @@ def _read_value(key: Key, value: object) -> ColumnElement[Any]:
     found = read(value)
     if isinstance(found, datetime) and found.tzinfo is None:
         raise ValueError("an instant without a zone")
-    return literal(found)
+    return found

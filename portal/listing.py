@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Flask, Response, request, url_for
+from flask import Flask, Response, current_app, request, url_for
 from flask_babel import gettext as _
 
 from portal.formatting import number
@@ -60,8 +60,12 @@ def url_pattern(endpoint: str, argument: str) -> str:
 
     `{% set show = url_pattern("office_clients.show", "client_id") %}` … `{{ show % row.id }}`
     """
-    address = url_for(endpoint, **{argument: _SOME_ID})  # type: ignore[arg-type]
-    return address.replace("%", "%%").replace(str(_SOME_ID), "%d")
+    known: dict[object, str] = current_app.extensions.setdefault("url_patterns", {})
+    key = (endpoint, argument, request.script_root)
+    if key not in known:
+        address = url_for(endpoint, **{argument: _SOME_ID})  # type: ignore[arg-type]
+        known[key] = address.replace("%", "%%").replace(str(_SOME_ID), "%d")
+    return known[key]
 
 
 def render_list(

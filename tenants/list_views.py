@@ -4,11 +4,11 @@ A view belongs to the reseller of the person; staff of a reseller above it do no
 view shows is decided by the list itself: a view is words, and gives no right to read anything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Text, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from core.db import Session
@@ -38,16 +38,48 @@ def current_user_id() -> int | None:
     return actor.id if actor.kind == "user" else None
 
 
-def list_views(session: Session, list_key: str) -> list[ListView]:
-    """Those that the person may see, its own unnamed one first, then by name."""
-    return list(
-        session.scalars(
-            select(ListView)
-            .where(*_mine_or_shared(), ListView.list_key == list_key)
-            .order_by(ListView.name != "", func.lower(ListView.name), ListView.id)
-            .limit(2 * MOST_VIEWS + 1)
-        )
+@dataclass(frozen=True, slots=True)
+class SeenView:
+    """A view as its list reads it; without a name it is how its user sees the list."""
+
+    id: UUID
+    user_id: int
+    name: str
+    is_shared: bool
+    query: str
+    columns: Sequence[str]
+    density: str
+
+
+# put together once: every page of a list asks it
+_SEEN = (
+    select(
+        ListView.id,
+        ListView.user_id,
+        ListView.name,
+        ListView.is_shared,
+        ListView.query,
+        ListView.columns,
+        ListView.density,
     )
+    .where(
+        ListView.reseller_id == bindparam("reseller_id", type_=BigInteger()),
+        ListView.list_key == bindparam("list_key", type_=Text()),
+        or_(ListView.user_id == bindparam("user_id", type_=BigInteger()), ListView.is_shared),
+    )
+    .order_by(ListView.name != "", func.lower(ListView.name), ListView.id)
+    .limit(2 * MOST_VIEWS + 1)
+)
+
+
+def list_views(session: Session, list_key: str) -> list[SeenView]:
+    """Those that the person may see, those without a name first, then by name."""
+    about = {
+        "reseller_id": current_scope().home_reseller_id,
+        "list_key": list_key,
+        "user_id": current_user_id(),
+    }
+    return [SeenView(*row) for row in session.execute(_SEEN, about)]
 
 
 def get_view(session: Session, view_id: UUID) -> ListView:

@@ -90,8 +90,8 @@ class Filters:
     rates_email: str = ""
     company: str = ""
     sort: str = "name"
-    errors: Mapping[str, str] = field(default_factory=dict)
-    typed: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict, hash=False)
+    typed: Mapping[str, str] = field(default_factory=dict, hash=False)
     """What stood in the fields that have an error."""
 
     @property

@@ -22,7 +22,7 @@ from portal.office.client_search import parse_filters
 from portal.viewer import current_viewer
 from tenants import list_views
 from tenants.list_models import ListView
-from tenants.list_views import Look
+from tenants.list_views import Look, SeenView
 from tenants.permissions import Permission
 
 
@@ -67,7 +67,7 @@ class Layout:
     columns: tuple[str, ...]
     density: str
     tabs: Sequence[ViewTab]
-    current: ListView | None
+    current: SeenView | None
     is_person: bool
 
     @property
@@ -112,7 +112,7 @@ def may_share(kind: ListKind) -> bool:
     return viewer.may(kind.share) or viewer.may(Permission.SETTINGS_WRITE)
 
 
-def may_change(kind: ListKind, view: ListView) -> bool:
+def may_change(kind: ListKind, view: ListView | SeenView) -> bool:
     """One's own view, and a shared one as whoever may share."""
     return may_share(kind) if view.is_shared else view.user_id == list_views.current_user_id()
 
@@ -134,7 +134,7 @@ def read_layout(session: Session, kind: ListKind, chosen: str) -> Layout:
     )
 
 
-def is_own(view: ListView) -> bool:
+def is_own(view: SeenView) -> bool:
     return view.user_id == list_views.current_user_id()
 
 
@@ -148,6 +148,6 @@ def view_address(kind: ListKind, view_id: UUID, query: str) -> str:
     return f"{here}&{query}" if query else here
 
 
-def _tab(kind: ListKind, view: ListView, current: ListView | None) -> ViewTab:
+def _tab(kind: ListKind, view: SeenView, current: SeenView | None) -> ViewTab:
     address = view_address(kind, view.id, view.query)
     return ViewTab(view.id, view.name, view.is_shared, address, view is current)

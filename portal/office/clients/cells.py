@@ -1,8 +1,9 @@
-"""The Clients list's cells: texts and attributes of each, ready to be printed.
+"""The rows of the Clients list, drawn without a template.
 
-This is the page that is opened most. What is the same in every row (words, addresses, icons) is
-made once a request, a cell is two strings, and the icons of a row are one text in which only the
-client's id is put in.
+This is the page that is opened most: five hundred cells and as many icons, for which a template
+costs more than the query (`docs/decisions/0015-rows-drawn-in-python.md`). What is the same in
+every row (words, addresses, icons) is made once a request; a cell is one format string. Whatever
+comes from the database is escaped where it is put in, figures and ids excepted.
 """
 
 import re
@@ -12,7 +13,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from flask import current_app
+from flask import current_app, request
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup, escape
@@ -22,12 +24,13 @@ from portal.listing import url_pattern
 from portal.office.client_columns import Column
 from portal.office.words import tone, word
 from portal.viewer import current_viewer
+from tenants.models import CLIENT_STATUSES
 
-Cell = tuple[Markup, str]
-Draw = Callable[[Any], Cell]
+Draw = Callable[[Any], str]
 # a text of more letters may be cut by its cell, so it stands in the title too
 _MAY_BE_CUT = 22
 _SHOWN_TAGS = 2
+_MOST_DRAWERS = 300
 ROLES = {
     "orig": (_l("Orig"), _l("Originator: it sends calls to us")),
     "term": (_l("Term"), _l("Terminator: we send calls to it")),
@@ -87,125 +90,150 @@ class Icons:
 
     def __init__(self, actions: Sequence[Action]) -> None:
         self._flags = flags_of(actions)
-        self._actions = actions
+        self._always = [one.behind == "*" for one in actions]
+        self._behind = [one.behind for one in actions]
+        self._both = [(_icon(one, is_set=False), _icon(one, is_set=True)) for one in actions]
         self._drawn: dict[tuple[bool, ...], str] = {}
 
-    def of(self, row: Any) -> Markup:  # noqa: ANN401 (a row of any query)
+    def of(self, row: Any) -> str:  # noqa: ANN401 (a row of any query)
         flags = tuple([getattr(row, name) for name in self._flags])
         drawn = self._drawn.get(flags)
         if drawn is None:
-            drawn = self._drawn[flags] = self._draw(dict(zip(self._flags, flags, strict=True)))
-        return Markup(drawn.replace("%d", str(row.id)))  # noqa: S704 (ours, with a number in it)
-
-    def _draw(self, flags: dict[str, bool]) -> str:
-        return "".join(
-            _icon(one, is_set=flags.get(one.behind, one.behind == "*")) for one in self._actions
-        )
+            known = {**dict(zip(self._flags, flags, strict=True)), "*": True}
+            drawn = self._drawn[flags] = "".join(
+                both[known.get(name, False)]
+                for both, name in zip(self._both, self._behind, strict=True)
+            )
+        return drawn.replace("%d", str(row.id))
 
 
 def _icon(action: Action, *, is_set: bool) -> str:
     css = f"ri ri-{action.icon}{' is-set' if is_set else ''}"
     # the pattern doubles per cent signs for a formatting that is not done here
     href = url_pattern(action.endpoint, action.argument).replace("%%", "%")
-    dialog = Markup(' hx-get="{}" hx-target="#dialog-content" hx-swap="innerHTML"').format(href)
-    return str(
-        Markup('<a class="{}" href="{}" title="{}"{}></a>').format(
-            css, href, action.label, dialog if action.is_dialog else ""
-        )
-    )
+    dialog = " data-dialog" if action.is_dialog else ""
+    return f'<a class="{css}" href="{escape(href)}" title="{escape(action.label)}"{dialog}></a>'
 
 
-def draw_rows(
-    rows: Iterable[Any], columns: Sequence[Column], actions: Sequence[Action], *, may_pick: bool
-) -> list[tuple[str, list[Cell], Markup]]:
-    """For each row the box that picks it, its cells in the order of `columns`, and its icons."""
+@dataclass(frozen=True, slots=True)
+class Drawer:
+    """What draws the rows for one choice of columns and rights in one language, and its heads."""
+
+    heads: Sequence[dict[str, Any]]
+    draws: Sequence[Draw]
+    icons: Icons
+
+    def rows(self, rows: Iterable[Any]) -> Markup:
+        """The rows of the table: a box to pick it, the cells in their order, the icons."""
+        draws, icons = self.draws, self.icons.of
+        drawn = [
+            f"<tr>{''.join([draw(row) for draw in draws])}"
+            f'<td class="cell-actions">{icons(row)}</td></tr>'
+            for row in rows
+        ]
+        return Markup("\n".join(drawn))  # noqa: S704 (each cell escapes what is not ours)
+
+
+def get_drawer(columns: Sequence[Column], actions: Sequence[Action], *, may_pick: bool) -> Drawer:
+    """Made once: its words, addresses and patterns are the same for everybody of one language."""
+    known: dict[object, Drawer] = current_app.extensions.setdefault("client_rows", {})
+    shown = (tuple(one.key for one in columns), tuple(one.endpoint for one in actions))
+    key = (str(get_locale()), request.script_root, may_pick, *shown)
+    if key not in known:
+        if len(known) >= _MOST_DRAWERS:
+            known.clear()
+        known[key] = _make_drawer(columns, actions, may_pick=may_pick)
+    return known[key]
+
+
+def _make_drawer(columns: Sequence[Column], actions: Sequence[Action], *, may_pick: bool) -> Drawer:
     # the currency is said once a row, at the first figure
     first = next((one for one in columns if one.kind == "amount"), None)
     draws = [
         _amount(one, with_currency=True) if one is first else _DRAWERS[one.kind](one)
         for one in columns
     ]
-    icons = Icons(actions)
-    pick = _pick() if may_pick else lambda row: ""
-    return [(pick(row), [draw(row) for draw in draws], icons.of(row)) for row in rows]
+    heads: list[dict[str, Any]] = [
+        {
+            "label": str(one.label),
+            "sort": one.sort,
+            "end": one.kind == "amount",
+            "title": str(one.title or ""),
+        }
+        for one in columns
+    ]
+    if may_pick:
+        draws.insert(0, _pick())
+        heads.insert(0, {"label": _("Select"), "pick": True})
+    heads.append({"label": _("Actions"), "hidden": True})
+    return Drawer(heads, draws, Icons(actions))
 
 
-def _pick() -> Callable[[Any], str]:
-    box = Markup(
+def _pick() -> Draw:
+    box = (
         '<td class="cell-pick"><input type="checkbox" name="pick" form="bulk" value="%d"'
-        ' aria-label="{}"></td>'
-    ).format(_("Select %(name)s", name="%s"))
+        f' aria-label="{escape(_("Select %(name)s", name="%s"))}"></td>'
+    )
     before, between, after = re.split("%d|%s", box)
-
-    def draw(row: Any) -> Markup:  # noqa: ANN401 (a row of any query)
-        return Markup(f"{before}{row.id}{between}{escape(row.name)}{after}")  # noqa: S704 (escaped)
-
-    return draw
+    return lambda row: f"{before}{row.id}{between}{escape(row.name)}{after}"
 
 
-def _attributes(column: Column, css: str = "") -> Markup:
-    label = Markup(' data-label="{}"').format(column.label)
-    return label + Markup(' class="{}"').format(css) if css else label
+def _open(column: Column, css: str = "", more: str = "") -> str:
+    """The start of a cell without its last sign, so that a title may follow."""
+    about = f' class="{css}"' if css else ""
+    return f'<td data-label="{escape(column.label)}"{about}{more}'
+
+
+def _titled(text: str) -> str:
+    """A text that may be cut by its cell stands in the title too."""
+    return f' title="{escape(text)}"' if len(text) > _MAY_BE_CUT else ""
 
 
 def _amount(column: Column, *, with_currency: bool = False) -> Draw:
-    plain = _attributes(column, "number")
-    negative = _attributes(column, "number negative")
-    unlimited = _attributes(column, "number unlimited")
-    word_unlimited = escape(_("unlimited"))
+    plain, negative = _open(column, "number"), _open(column, "number negative")
+    unlimited = f"{_open(column, 'number unlimited')}>{escape(_('unlimited'))}"
     read, figure, exact = column.read, formatting.make_figures(), formatting.money_exact
 
-    def draw(row: Any) -> Cell:  # noqa: ANN401 (a row of any query)
+    def draw(row: Any) -> str:  # noqa: ANN401 (a row of any query)
         amount: Decimal | None = read(row)
+        # figures and codes of currencies hold nothing to escape
+        currency = f" <small>{row.currency}</small>" if with_currency else ""
         if amount is None:
-            if with_currency:
-                return unlimited, word_unlimited + Markup(f" <small>{row.currency}</small>")  # noqa: S704
-            return unlimited, word_unlimited
+            return f"{unlimited}{currency}</td>"
         text, is_whole = figure(amount, row.currency)
-        attributes = negative if amount < 0 else plain
-        if not is_whole:
-            attributes += Markup(' title="{}"').format(exact(amount, row.currency))
-        if with_currency:
-            # figures and codes of currencies hold nothing to escape
-            return attributes, Markup(f"{text} <small>{row.currency}</small>")  # noqa: S704
-        return attributes, text
+        start = negative if amount < 0 else plain
+        title = "" if is_whole else f' title="{escape(exact(amount, row.currency))}"'
+        return f"{start}{title}>{text}{currency}</td>"
 
     return draw
 
 
 def _text(column: Column) -> Draw:
-    attributes, read = _attributes(column, "cut"), column.read
+    start, read = _open(column, "cut"), column.read
 
-    def draw(row: Any) -> Cell:  # noqa: ANN401
+    def draw(row: Any) -> str:  # noqa: ANN401
         text: str = read(row)
-        if len(text) > _MAY_BE_CUT:
-            return attributes + Markup(' title="{}"').format(text), text
-        return attributes, text
+        return f"{start}{_titled(text)}>{escape(text)}</td>"
 
     return draw
 
 
 def _id(column: Column) -> Draw:
-    attributes = _attributes(column, "soft")
-    return lambda row: (attributes, str(row.id))
+    start = _open(column, "soft")
+    return lambda row: f"{start}>{row.id}</td>"
 
 
 def _name(column: Column) -> Draw:
-    attributes = _attributes(column, "cell-title cell-name") + Markup(' role="rowheader"')
-    link = Markup('<a href="{}">').format(url_pattern("office_clients.show", "client_id"))
-    start, end = str(link).split("%d")
+    start = _open(column, "cell-title cell-name", ' role="rowheader"')
+    before, after = url_pattern("office_clients.show", "client_id").split("%d")
     badges = {
-        key: Markup(' <span class="role role-{}" title="{}">{}</span>').format(key, title, label)
+        key: f'<span class="role role-{key}" title="{escape(title)}">{escape(label)}</span>'
         for key, (label, title) in ROLES.items()
     }
 
-    def draw(row: Any) -> Cell:  # noqa: ANN401
-        name: str = row.name
-        badge = badges.get(role_of(row), "")
-        text = Markup(f"{start}{row.id}{end}{escape(name)}</a>{badge}")  # noqa: S704 (escaped)
-        if len(name) > _MAY_BE_CUT:
-            return attributes + Markup(' title="{}"').format(name), text
-        return attributes, text
+    def draw(row: Any) -> str:  # noqa: ANN401
+        link = f'<a href="{before}{row.id}{after}">{escape(row.name)}</a>'
+        return f"{start}{_titled(row.name)}>{link} {badges.get(role_of(row), '')}</td>"
 
     return draw
 
@@ -218,70 +246,58 @@ def role_of(row: Any) -> str:  # noqa: ANN401
 
 
 def _tags(column: Column) -> Draw:
-    attributes = _attributes(column, "nowrap")
+    start = _open(column, "nowrap")
 
-    def draw(row: Any) -> Cell:  # noqa: ANN401
+    def draw(row: Any) -> str:  # noqa: ANN401
         names = sorted(column.read(row), key=str.casefold)
-        if not names:
-            return attributes, ""
-        chips = [
-            Markup('<span class="chip">{}</span>').format(name) for name in names[:_SHOWN_TAGS]
-        ]
+        chips = [f'<span class="chip">{escape(name)}</span>' for name in names[:_SHOWN_TAGS]]
         if more := names[_SHOWN_TAGS:]:
-            chips.append(
-                Markup('<span class="chip" title="{}">+{}</span>').format(
-                    ", ".join(more), len(more)
-                )
-            )
-        return attributes, Markup("").join(chips)
+            title = escape(", ".join(more))
+            chips.append(f'<span class="chip" title="{title}">+{len(more)}</span>')
+        return f"{start}>{''.join(chips)}</td>"
 
     return draw
 
 
 def _status(column: Column) -> Draw:
-    attributes = _attributes(column)
-    badges: dict[str, Markup] = {}
-
-    def draw(row: Any) -> Cell:  # noqa: ANN401
-        value = column.read(row)
-        if value not in badges:
-            badges[value] = Markup('<span class="badge-tone tone-{}">{}</span>').format(
-                tone("client", value), word("client", value)
-            )
-        return attributes, badges[value]
-
-    return draw
+    start = _open(column)
+    words = {
+        value: f'<span class="badge-tone tone-{tone("client", value)}">'
+        f"{escape(word('client', value))}</span>"
+        for value in CLIENT_STATUSES
+    }
+    return lambda row: f"{start}>{words[column.read(row)]}</td>"
 
 
 def _role(column: Column) -> Draw:
-    attributes = _attributes(column)
-    words = {key: str(label) for key, (label, _title) in ROLES.items()}
-    return lambda row: (attributes, words.get(column.read(row), ""))
+    start = _open(column)
+    words = {"": "", **{key: str(escape(label)) for key, (label, _title) in ROLES.items()}}
+    return lambda row: f"{start}>{words[column.read(row)]}</td>"
 
 
 def _day(column: Column) -> Draw:
-    attributes, never = _attributes(column, "nowrap"), _("never")
+    start, never = _open(column, "nowrap"), _("never")
 
-    def draw(row: Any) -> Cell:  # noqa: ANN401
+    def draw(row: Any) -> str:  # noqa: ANN401
         value: date | None = column.read(row)
-        return attributes, never if value is None else formatting.day(value)
+        return f"{start}>{escape(never if value is None else formatting.day(value))}</td>"
 
     return draw
 
 
 def _instant(column: Column) -> Draw:
-    attributes = _attributes(column, "nowrap")
+    start = _open(column, "nowrap")
 
-    def draw(row: Any) -> Cell:  # noqa: ANN401
-        value: datetime | None = column.read(row)
-        return attributes, "" if value is None else formatting.instant(value)
+    def draw(row: Any) -> str:  # noqa: ANN401
+        value: datetime = column.read(row)
+        return f"{start}>{escape(formatting.instant(value))}</td>"
 
     return draw
 
 
 def _flag(column: Column) -> Draw:
-    attributes, yes, no = _attributes(column), _("yes"), _("no")
-    return lambda row: (attributes, yes if column.read(row) else no)
+    start, yes, no = _open(column), escape(_("yes")), escape(_("no"))
+    return lambda row: f"{start}>{yes if column.read(row) else no}</td>"
 
 
 _DRAWERS: dict[str, Callable[[Column], Draw]] = {

@@ -18,7 +18,7 @@ from portal.formatting import day, number
 from portal.office.client_search import Filters, Range
 from portal.office.period import PeriodFilter, period_options
 from portal.office.words import word
-from tenants.list_models import ListView
+from tenants.list_views import SeenView
 from tenants.models import ClientTemplate, Reseller
 
 ROLE_WORDS = {"orig": _l("Orig"), "term": _l("Term"), "both": _l("Orig/Term")}
@@ -69,7 +69,7 @@ _NAMED: dict[str, Any] = {
 }
 
 
-def list_chips(session: Session, filters: Filters, view: ListView | None) -> list[Chip]:
+def list_chips(session: Session, filters: Filters, view: SeenView | None) -> list[Chip]:
     """One for each filter in force, in the order of the search panel."""
     args = filters.to_args()
     if not args:

@@ -5,7 +5,6 @@ from urllib.parse import urlencode
 
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 from core.uow import unit_of_work
 from portal.access import current_viewer, office_view
@@ -17,7 +16,7 @@ from portal.office.client_search import Filters, parse_filters
 from portal.office.client_selection import may_ask
 from portal.office.clients import queries
 from portal.office.clients.blueprint import bp
-from portal.office.clients.cells import draw_rows, flags_of, shown_actions
+from portal.office.clients.cells import flags_of, get_drawer, shown_actions
 from portal.office.clients.chips import list_chips
 from portal.office.clients.search_panel import read_panel
 from portal.office.lists import LISTS, read_layout
@@ -43,6 +42,7 @@ def index() -> ResponseReturnValue:
         page = queries.read_clients(session, filters, read_place(), columns, flags_of(actions))
         chips = list_chips(session, filters, layout.current)
         panel = read_panel(session, filters) if filters.errors else None
+    drawer = get_drawer(columns, actions, may_pick=may_pick)
     return render_list(
         "office/clients/index.html",
         "office/clients/_table.html",
@@ -52,8 +52,8 @@ def index() -> ResponseReturnValue:
         filters=filters,
         query=filters.to_query(),
         layout=layout,
-        heads=_heads(columns, may_pick=may_pick),
-        rows=draw_rows(page.rows, columns, actions, may_pick=may_pick),
+        heads=drawer.heads,
+        rows=drawer.rows(page.rows),
         chips=chips,
         panel=panel,
         hidden=_hidden(filters),
@@ -83,21 +83,6 @@ def _columns(keys: tuple[str, ...], filters: Filters) -> tuple[Column, ...]:
     if filters.status == "any" and "status" not in keys:
         keys = (*keys, "status")
     return choose_columns(keys)
-
-
-def _heads(columns: tuple[Column, ...], *, may_pick: bool) -> list[dict[str, object]]:
-    """The heads as the table macro takes them, with those of the boxes and of the icons."""
-    pick: list[dict[str, object]] = [{"label": _("Select"), "pick": True}] if may_pick else []
-    heads: list[dict[str, object]] = [
-        {
-            "label": one.label,
-            "sort": one.sort,
-            "end": one.kind == "amount",
-            "title": one.title or "",
-        }
-        for one in columns
-    ]
-    return [*pick, *heads, {"label": _("Actions"), "hidden": True}]
 
 
 def _hidden(filters: Filters) -> list[tuple[str, str]]:
