@@ -278,6 +278,11 @@ def _count(session: Session, walked: Walk, known: Hashable | None) -> int:
     return count
 
 
+def forget_counts() -> None:
+    """Count anew what was found to be many."""
+    _many.clear()
+
+
 def _first(number: int | None, size: int, *, is_head: bool, is_reversed: bool) -> int | None:
     """The number of a page's first row, when the row beside it has `number`."""
     if is_head:

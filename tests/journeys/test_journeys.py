@@ -159,6 +159,9 @@ def _shows_no_secret(page: Page) -> None:
 # Answers that are no page of their own, each with the reason.
 NO_PAGES = {
     "office_clients.download_file": "a file",
+    "office_clients.search_options": "what a field could mean, asked for while one types",
+    "office_list_views.edit": "a dialog of a chosen view: test_clients_list walks it",
+    "office_list_views.new": "a dialog of a narrowed list: test_clients_list walks it",
     "office_clients.similar_names": "a part of the client form, asked for while one types",
     "office_mail.attachment": "a file",
     "office_mail_templates.html": "a mail in a frame without rights, drawn for the editor",

@@ -1,14 +1,20 @@
 """The Clients list: columns, search, filters, order and pages."""
 
+import re
+
 import pytest
+from flask import Flask
+from lxml import html
 from sqlalchemy import update
 
 from billing.client_billing import Billing
 from billing.models import ClientBalance
 from core.tenancy import tenant_scope
 from core.uow import unit_of_work
+from portal import keyset, listing
 from tenants import client_blocks
 from tenants.clients import get_client
+from tenants.models import Client as ClientRow
 from tests.factories.cast import Client, Tenant, make_client, make_tenant
 from tests.portal.browser import HTMX, Browser, signed_in
 from tests.portal.office import desk
@@ -248,3 +254,182 @@ def test_balances_of_a_client_are_read_with_the_list(
         )
 
     assert "12.50" in as_owner.get(LIST).text
+
+
+class TestIcons:
+    def test_every_icon_leads_somewhere_and_says_where(
+        self, as_owner: Browser, acme_client: Client
+    ) -> None:
+        cell = as_owner.get(LIST).text.split('class="cell-actions">')[1].split("</td>")[0]
+        icons = re.findall(r'<a class="ri [^"]*" href="([^"]+)" title="([^"]+)"', cell)
+
+        assert {"Transactions", "Invoices", "Refills", "Mail queue", "Audit log", "Edit"} <= {
+            title for _href, title in icons
+        }
+        for href, title in icons:
+            assert as_owner.get(href).status_code == 200, title
+
+    def test_no_icon_is_shown_that_the_role_does_not_include(
+        self, as_viewer: Browser, acme_client: Client
+    ) -> None:
+        text = as_viewer.get(LIST).text
+
+        for name in ("ri-edit", "ri-delete", "ri-panel"):
+            assert name not in text
+
+    def test_an_icon_of_each_kind_is_coloured_by_what_is_behind_it(
+        self, as_owner: Browser, acme: Tenant, acme_client: Client
+    ) -> None:
+        def is_set(name: str) -> bool:
+            return f"ri-{name} is-set" in as_owner.get(LIST).text
+
+        assert not is_set("transactions")
+        desk.pay(acme, acme_client, "10")
+        assert is_set("transactions")
+        assert not is_set("mail")
+        desk.mail(acme, acme_client)
+        assert is_set("mail")
+        assert is_set("audit"), "there is always its making"
+
+
+@pytest.mark.parametrize(
+    ("is_originator", "is_terminator", "badge"),
+    [(True, False, ">Orig<"), (False, True, ">Term<"), (True, True, ">Orig/Term<")],
+)
+def test_the_badge_says_the_role(
+    as_owner: Browser,
+    acme: Tenant,
+    acme_client: Client,
+    is_originator: bool,
+    is_terminator: bool,
+    badge: str,
+) -> None:
+    with tenant_scope(acme.scope), unit_of_work() as session:
+        client = get_client(session, acme_client.id)
+        client.is_originator, client.is_terminator = is_originator, is_terminator
+
+    row = as_owner.get(LIST).text.split("<tbody>")[1].split("</tbody>")[0]
+    assert [one for one in (">Orig<", ">Term<", ">Orig/Term<") if one in row] == [badge]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "<script>alert(1)</script>",
+        "\" onmouseover='x' a=\"",
+        "& <b>%s %d {} %(name)s",
+        "=cmd|' /C'",
+    ],
+)
+def test_a_row_is_drawn_with_any_name(as_owner: Browser, acme: Tenant, name: str) -> None:
+    client = make_client(acme, name)
+    with tenant_scope(acme.scope), unit_of_work() as session:
+        client_blocks.save_tags(session, get_client(session, client.id), [name[:40], "b", "c"])
+
+    text = as_owner.get(LIST).text
+
+    tree = html.document_fromstring(text)
+    (row,) = tree.xpath("//tbody/tr")
+    assert row.xpath("string(.//a[1])") == " ".join(name.split())
+    assert row.xpath(".//script") == []
+    assert row.xpath(".//*[@onmouseover]") == []
+    assert row.xpath(".//input/@aria-label") == [f"Select {' '.join(name.split())}"]
+
+
+class TestAdvancedSearch:
+    def test_what_a_form_sends_becomes_the_short_address(self, as_owner: Browser) -> None:
+        sent = "?q=&id=&name=orb&status=active&currency=&live_from=1.000,5&live_to=&created=any"
+
+        answer = as_owner.get(LIST + sent)
+
+        assert answer.status_code == 422, "1.000,5 is no English figure"
+        good = as_owner.get(LIST + sent.replace("1.000,5", "1,000.5"))
+        assert good.status_code == 302
+        assert good.location == f"{LIST}?name=orb&live_from=1000.5"
+
+    def test_a_bad_value_has_its_message_at_the_field_and_nothing_is_lost(
+        self, as_owner: Browser, acme_client: Client
+    ) -> None:
+        answer = as_owner.get(f"{LIST}?available_from=abc&company=Orbit&created=soon")
+
+        assert answer.status_code == 422
+        tree = html.document_fromstring(answer.text)
+        (box,) = tree.xpath("//input[@name='available_from']")
+        assert box.get("value") == "abc"
+        assert box.get("aria-invalid") == "true"
+        (message,) = tree.xpath(f"//*[@id='{box.get('aria-describedby')}']")
+        assert "digits" in message.text_content()
+        assert tree.xpath("//input[@id='search-company']/@value") == ["Orbit"]
+        assert desk.names_in(answer) == []
+
+    def test_the_panel_is_filled_by_the_address(self, as_owner: Browser, acme: Tenant) -> None:
+        answer = as_owner.get(f"{LIST}search?live_from=1234.5&postpaid=yes&tag=vip&tag=new")
+
+        tree = html.document_fromstring(answer.text)
+        assert tree.xpath("//input[@name='live_from']/@value") == ["1,234.5"]
+        assert tree.xpath("//select[@name='postpaid']/option[@selected]/@value") == ["yes"]
+        assert tree.xpath("//input[@name='tag']/@value") == ["vip, new"]
+
+    def test_each_filter_is_a_chip_that_takes_away_only_itself(
+        self, as_owner: Browser, acme: Tenant, acme_client: Client
+    ) -> None:
+        query = "?q=orb&currency=USD&available_from=-5&created=this_week"
+
+        tree = html.document_fromstring(as_owner.get(LIST + query).text)
+
+        chips = {
+            chip.text_content().strip(): chip.get("href")
+            for chip in tree.xpath("//a[contains(@class, 'chip-filter')]")
+        }
+        assert set(chips) == {
+            "Search: orb",
+            "Currency: USD",
+            "Available: ≥ -5",
+            "Created: This week",
+        }
+        assert chips["Currency: USD"] == f"{LIST}?q=orb&available_from=-5&created=this_week"
+        for href in chips.values():
+            assert desk.names_in(as_owner.get(href)) == ["Orbit Calls"]
+
+    def test_resellers_of_a_large_family_are_typed_not_listed(
+        self, app: Flask, acme: Tenant
+    ) -> None:
+        for number in range(60):
+            make_tenant(f"Branch {number:02}", f"branch-{number}", parent_id=acme.id)
+        as_head = signed_in(app, "office", acme.owner_id, acme.id)
+
+        panel = as_head.get(f"{LIST}search").text
+        found = as_head.get(f"{LIST}search/reseller?reseller=branch+1").text
+
+        assert "Branch 17" not in panel
+        assert "Branch 17" in found
+        assert "Branch 27" not in found
+        assert found.count("<option") <= 20
+
+    def test_what_is_typed_finds_nothing_of_another_tenant(
+        self, as_owner: Browser, globex: Tenant
+    ) -> None:
+        assert "Globex" not in as_owner.get(f"{LIST}search/reseller?reseller=glob").text
+        assert as_owner.get(f"{LIST}search/nothing").status_code == 404
+
+
+def test_that_there_are_many_is_remembered_for_the_tenant_that_counted(
+    as_owner: Browser, as_stranger: Browser, globex_client: Client, acme: Tenant, monkeypatch
+) -> None:
+    monkeypatch.setattr(keyset, "COUNT_LIMIT", 52)
+    monkeypatch.setattr(listing, "COUNT_LIMIT", 52)
+    keyset.forget_counts()
+    for number in range(53):
+        make_client(acme, f"Client {number:03}")
+
+    assert "1–50 of 52+" in as_owner.get(LIST).text
+    with tenant_scope(acme.scope), unit_of_work() as session:
+        session.execute(
+            update(ClientRow).where(ClientRow.name_key > "client 050").values(status="stop")
+        )
+    assert "1–50 of 52+" in as_owner.get(LIST).text, "for a minute"
+    assert "1–50 of 51" in as_owner.get(f"{LIST}?sort=-name&currency=USD").text, (
+        "others are counted"
+    )
+    assert "1–1 of 1" in as_stranger.get(LIST).text
+    keyset.forget_counts()
