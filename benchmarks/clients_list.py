@@ -142,11 +142,22 @@ def _served(target: str, port: int, environment: Mapping[str, str]) -> Iterator[
         cwd=Path(__file__).resolve().parents[1],
     )
     try:
-        time.sleep(4)
+        _wait_open(port)
         yield
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(60)
+
+
+def _wait_open(port: int) -> None:
+    """Until somebody listens, and then as long again for the other processes."""
+    started = time.monotonic()
+    while time.monotonic() < started + 120:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.2)
+    time.sleep(max(2.0, time.monotonic() - started))
 
 
 def _measure(
