@@ -404,7 +404,7 @@ class TestAdvancedSearch:
         assert "Branch 17" not in panel
         assert "Branch 17" in found
         assert "Branch 27" not in found
-        assert found.count("<option") <= 20
+        assert found.count("<option") <= 21
 
     def test_what_is_typed_finds_nothing_of_another_tenant(
         self, as_owner: Browser, globex: Tenant
