@@ -104,7 +104,7 @@ def set_cookie(response: Response, area: Area, token: str) -> None:
     response.set_cookie(
         cookie_name(realm_of_area(area)),
         token,
-        max_age=signin_sessions.LIFETIMES[area].absolute,
+        max_age=signin_sessions.COOKIE_LIFE[area],
         secure=current_app.config["SIGN_IN_COOKIE_SECURE"],
         httponly=True,
         samesite="Lax",

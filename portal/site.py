@@ -5,7 +5,7 @@ any other name leads nowhere, so nobody's page or link is ever made for a name o
 """
 
 import ipaddress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import structlog
@@ -13,6 +13,7 @@ from flask import Flask, Response, make_response, request, url_for
 from flask.typing import ResponseReturnValue
 
 from core.config import Settings
+from core.db import Session
 from core.platform_uow import platform_unit_of_work
 from portal.sessions import current_identity
 from portal.viewer import Viewer, current_viewer, set_viewer
@@ -72,6 +73,27 @@ def branded(viewer: Viewer, brand: Brand) -> Viewer:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Support:
+    """Whom staff can ask; each may be empty."""
+
+    email: str
+    phone: str
+
+
+def read_support() -> Support:
+    """The platform's own, from its settings."""
+    with platform_unit_of_work() as session:
+        stored = platform_settings.read_settings(session).settings
+    return Support(stored.support_email, stored.support_phone)
+
+
+def name_platform(session: Session) -> None:
+    """Let a page that belongs to no reseller carry the platform's name."""
+    stored = platform_settings.read_settings(session).settings
+    set_viewer(replace(current_viewer(), reseller_name=stored.name))
+
+
 def _dress() -> None:
     viewer = current_viewer()
     if viewer.area not in _DRESSED:
@@ -84,8 +106,10 @@ def _dress() -> None:
                 set_viewer(branded(viewer, brand))
             return
         stored = platform_settings.read_settings(session).settings
-    if stored.banner:
-        set_viewer(replace(viewer, banner=stored.banner, banner_level=stored.banner_level))
+    name = viewer.reseller_name or stored.name
+    set_viewer(
+        replace(viewer, reseller_name=name, banner=stored.banner, banner_level=stored.banner_level)
+    )
 
 
 def _is_this_machine(host: str) -> bool:

@@ -9,11 +9,12 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 
 from billing import invoice_templates, payment_accounts
+from core.db import Session
 from core.errors import ConflictError
 from core.platform_uow import platform_unit_of_work
 from core.tenancy import Actor
 from portal.invitations import queue_invitation
-from tenants import resellers
+from tenants import platform_settings, resellers
 from tenants.models import Reseller
 from tenants.resellers import ResellerWish
 
@@ -34,6 +35,7 @@ def make_tenant(request_id: UUID, wish: ResellerWish, actor: Actor) -> Reseller:
             reseller, user = resellers.provision_reseller(
                 session, request_id=request_id, wish=wish, actor=actor
             )
+            reseller.locale = _locale(session, reseller)
             payment_accounts.create_general(session, reseller.id)
             invoice_templates.create_standard(session, reseller.id)
             queue_invitation(session, reseller, user.id)
@@ -44,3 +46,10 @@ def make_tenant(request_id: UUID, wish: ResellerWish, actor: Actor) -> Reseller:
         if known is None:
             raise ConflictError("Somebody was faster. Try again.") from error
         return known
+
+
+def _locale(session: Session, reseller: Reseller) -> str:
+    """It speaks as its parent does, else as the platform's settings say."""
+    if reseller.parent_id is None:
+        return platform_settings.read_settings(session).settings.locale
+    return resellers.get_reseller(session, reseller.parent_id).locale

@@ -6,7 +6,7 @@ Rows of every tenant: `session` is one of the platform role.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -37,6 +37,7 @@ from tenants.models import (
 )
 from tenants.networks import is_allowed
 from tenants.permissions import PLATFORM_ROLES, Permission, PlatformPermission
+from tenants.platform_models import PlatformSettings
 from tenants.signin_models import SecondFactor, SignInSession
 from tenants.signin_sessions import (
     LIFETIMES,
@@ -234,10 +235,16 @@ def _is_alive(row: Row[Any]) -> bool:
         row.ended_at is None
         and row.is_open
         and row.expires_at > at
-        and row.last_seen_at > at - LIFETIMES[row.area].idle
+        and row.last_seen_at > at - _idle(row)
         and (changed_at is None or row.created_at >= changed_at)
         and not (is_pending and row.created_at <= at - SECOND_STEP_WITHIN)
     )
+
+
+def _idle(row: Row[Any]) -> timedelta:
+    if row.area == "panel" or row.staff_idle_min is None:
+        return LIFETIMES[row.area].idle
+    return timedelta(minutes=row.staff_idle_min)
 
 
 def _touch(session: Session, row: Row[Any]) -> None:
@@ -286,6 +293,7 @@ def _staff_query() -> Executable:
     return (
         select(
             *_SESSION_COLUMNS,
+            select(PlatformSettings.staff_idle_min).scalar_subquery().label("staff_idle_min"),
             func.coalesce(User.name, PlatformUser.name).label("name"),
             func.coalesce(User.email, PlatformUser.email).label("login"),
             func.coalesce(User.locale, PlatformUser.locale).label("locale"),

@@ -36,15 +36,21 @@ def find_match(accounts: Sequence[Account], password: str, ip: str) -> Account |
     Tries `MAX_ACCOUNTS` passwords in any case, so that the time taken does not tell how many
     accounts there are. Slow by design: call it with no transaction open.
     """
+    return choose_open(list_fitting(accounts, password), ip)
+
+
+def list_fitting(accounts: Sequence[Account], password: str) -> list[Account]:
+    """Those that the password fits, open or not; slow by design, as above."""
     tried = password[:LONGEST_TRIED]
     hashes = [account.password_hash for account in accounts[:MAX_ACCOUNTS]]
     hashes += [None] * (MAX_ACCOUNTS - len(hashes))
     fits = [passwords.verify_password(stored, tried) for stored in hashes]
-    matches = [
-        account
-        for account, is_right in zip(accounts, fits, strict=False)
-        if is_right and account.is_open_at(ip)
-    ]
+    return [account for account, is_right in zip(accounts, fits, strict=False) if is_right]
+
+
+def choose_open(fitting: Sequence[Account], ip: str) -> Account | None:
+    """The one of them that is open to who comes from `ip`; None for none or more."""
+    matches = [account for account in fitting if account.is_open_at(ip)]
     return matches[0] if len(matches) == 1 else None
 
 

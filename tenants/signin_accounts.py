@@ -24,7 +24,10 @@ MAX_ACCOUNTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a person signs in to; `email` is where its mail goes, empty if nobody knows."""
+    """What a person signs in to; `email` is where its mail goes, empty if nobody knows.
+
+    `is_suspended`: nothing but its suspended reseller keeps the person out.
+    """
 
     area: Area
     subject_id: int
@@ -37,6 +40,7 @@ class Account:
     is_open: bool
     has_factor: bool = False
     allowed_networks: tuple[str, ...] = ()
+    is_suspended: bool = False
 
     def is_open_at(self, ip: str) -> bool:
         """Whether the person may sign in from this address."""
@@ -156,7 +160,7 @@ def _platform_accounts(session: Session, condition: ColumnElement[bool]) -> list
 def _office_accounts(session: Session, condition: ColumnElement[bool]) -> list[Account]:
     open_now = and_(User.status == "active", is_trading())
     rows = session.execute(
-        select(User, open_now, _has_factor("office", User.id))
+        select(User, open_now, _has_factor("office", User.id), ~is_trading())
         .join(Reseller, Reseller.id == User.reseller_id)
         .where(condition)
         .order_by(open_now.desc(), User.id)
@@ -175,8 +179,9 @@ def _office_accounts(session: Session, condition: ColumnElement[bool]) -> list[A
             is_open=is_open,
             has_factor=has_factor,
             allowed_networks=tuple(user.allowed_networks),
+            is_suspended=user.status == "active" and is_stopped,
         )
-        for user, is_open, has_factor in rows
+        for user, is_open, has_factor, is_stopped in rows
     ]
 
 
@@ -192,6 +197,7 @@ def _panel_accounts(session: Session, condition: ColumnElement[bool]) -> list[Ac
             func.coalesce(func.nullif(ClientCompany.locale, ""), Reseller.locale).label("locale"),
             open_now.label("is_open"),
             _has_factor("panel", Client.id).label("has_factor"),
+            and_(Client.status != "deleted", ~is_trading()).label("is_suspended"),
         )
         .join(Client, Client.id == ClientLogin.client_id)
         .join(Reseller, Reseller.id == ClientLogin.reseller_id)
@@ -212,6 +218,7 @@ def _panel_accounts(session: Session, condition: ColumnElement[bool]) -> list[Ac
             password_hash=row.ClientLogin.password_hash,
             is_open=row.is_open,
             has_factor=row.has_factor,
+            is_suspended=row.is_suspended,
         )
         for row in rows
     ]

@@ -15,6 +15,7 @@ from core.clock import now
 from core.db import Session
 from core.ids import new_token
 from tenants.models import Client
+from tenants.platform_models import PlatformSettings
 from tenants.signin_models import PasswordReset, SignInSession
 
 Area = Literal["office", "platform", "panel"]
@@ -31,6 +32,13 @@ class Lifetime:
 STAFF = Lifetime(idle=timedelta(minutes=30), absolute=timedelta(hours=12))
 PANEL = Lifetime(idle=timedelta(hours=12), absolute=timedelta(days=7))
 LIFETIMES: dict[Area, Lifetime] = {"office": STAFF, "platform": STAFF, "panel": PANEL}
+"""Where the platform's settings say nothing else of staff."""
+COOKIE_LIFE: dict[Area, timedelta] = {
+    "office": timedelta(days=1),
+    "platform": timedelta(days=1),
+    "panel": PANEL.absolute,
+}
+"""How long browsers keep the cookie: the longest that settings allow; the row decides."""
 # a row per click would make every read a write
 SEEN_EVERY = timedelta(minutes=1)
 KEPT_AFTER_END = timedelta(days=30)
@@ -74,6 +82,19 @@ def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+def lifetime_of(session: Session, area: Area) -> Lifetime:
+    """How long sessions of the area live, by the settings of the platform."""
+    if area == "panel":
+        return PANEL
+    settings = session.get(PlatformSettings, 1)
+    if settings is None:
+        return LIFETIMES[area]
+    return Lifetime(
+        idle=timedelta(minutes=settings.staff_idle_min),
+        absolute=timedelta(minutes=settings.staff_longest_min),
+    )
+
+
 def begin_session(
     session: Session,
     *,
@@ -100,7 +121,7 @@ def begin_session(
             user_agent=user_agent[:300],
             created_at=at,
             last_seen_at=at,
-            expires_at=at + LIFETIMES[area].absolute,
+            expires_at=at + lifetime_of(session, area).absolute,
             factor_at=at if with_factor else None,
         )
     )
@@ -221,7 +242,7 @@ def list_sessions(
         .where(
             *_of(area, subject_id),
             SignInSession.expires_at > at,
-            SignInSession.last_seen_at > at - LIFETIMES[area].idle,
+            SignInSession.last_seen_at > at - lifetime_of(session, area).idle,
         )
         .order_by(
             (SignInSession.token_hash == current).desc(),

@@ -9,7 +9,7 @@ from portal.access import viewer_of
 from portal.navigation import menu_for
 from portal.next_page import safe_next
 from portal.sessions import Realm
-from portal.site import branded, host_of_request
+from portal.site import branded, host_of_request, name_platform
 from portal.viewer import Viewer, set_viewer
 from tenants.branding import find_brand
 from tenants.permissions import Permission
@@ -49,6 +49,7 @@ def enter_tenant(session: Session, door: Door) -> int | None:
     """
     reseller = find_reseller(session, host=host_of_request(), code=door.portal_code)
     if reseller is None:
+        name_platform(session)
         return None
     brand = find_brand(session, reseller_id=reseller.id)
     if brand is not None:

@@ -15,6 +15,7 @@ from portal.signin.attempts import client_ip, remember_device, sign_in_attempt, 
 from portal.signin.blueprint import bp
 from portal.signin.doors import PANEL, STAFF, Door, enter_tenant, page_after
 from portal.signin.forms import PanelSignInForm, StaffSignInForm
+from portal.site import read_support
 from tenants import signin, signin_accounts, signin_sessions, signin_throttle
 from tenants.signed_in import Identity
 
@@ -83,7 +84,8 @@ def _try(door: Door, form: SignInForm, before: Identity | None) -> Response:
         signin_throttle.count_attempt(db, attempt.keys)
         accounts = signin_accounts.list_accounts(db, door.area, name, reseller_id)
     # slow on purpose, so no connection is held while it runs
-    match = signin.find_match(accounts, password, ip)
+    fitting = signin.list_fitting(accounts, password)
+    match = signin.choose_open(fitting, ip)
     with platform_unit_of_work() as db:
         token = None
         if match is not None:
@@ -99,7 +101,7 @@ def _try(door: Door, form: SignInForm, before: Identity | None) -> Response:
                 _end_current(before, db, "signed_in_again")
         identity = sessions.find_identity(db, door.realm, token)
     if match is None or token is None or identity is None:
-        return _refused(door, form)
+        return _refused(door, form, is_suspended=any(one.is_suspended for one in fitting))
     # nothing of the time before sign-in is believed afterwards: a new form secret too
     session.clear()
     response = redirect(_next_after(identity), 303)
@@ -147,8 +149,13 @@ def _end_current(identity: Identity, db: Session, reason: str) -> None:
     )
 
 
-def _refused(door: Door, form: SignInForm) -> Response:
-    if door.realm == "panel":
+def _refused(door: Door, form: SignInForm, *, is_suspended: bool) -> Response:
+    # only who knows the password is told why it does not open
+    if is_suspended and door.realm == "panel":
+        problem = _("Your provider’s access to this portal is suspended. Please ask your provider.")
+    elif is_suspended:
+        problem = _("Your company’s access is suspended. Please ask the support of the platform.")
+    elif door.realm == "panel":
         problem = _("The login or the password is not right.")
     else:
         problem = _("The e-mail address or the password is not right.")
@@ -180,6 +187,7 @@ def _draw(
         notice=notice,
         is_panel=is_panel,
         action=door.url("sign_in", portal=code, next=request.args.get("next")),
+        support=None if is_panel else read_support(),
         forgot_url=door.url("forgot", portal=code),
         other_url=(STAFF if is_panel else PANEL).url("sign_in"),
     )

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pypdf
 import pytest
+from PIL import Image
 from sqlalchemy import select
 
 from billing import invoices, ledger_check, numbers, payment_terms, tax_profiles
@@ -18,6 +19,7 @@ from core.errors import ConflictError, InvalidInputError, NotFoundError
 from core.ids import new_id
 from core.zones import get_zone
 from mail.models import MailAttachment, MailMessage
+from tenants import logos
 from tenants.client_blocks import Company, save_company
 from tenants.clients import get_client
 from tenants.files import get_file
@@ -390,3 +392,25 @@ def test_a_template_that_would_give_a_number_again_is_refused(acme: Books):
         numbers.save_template(session, reseller_id=acme.tenant.id, template="A%N")
     charge(acme, "1", "02-05")
     assert acme.invoice(FEBRUARY).number == "A2"
+
+
+def test_an_invoice_carries_the_logo_of_its_day(acme: Books):
+    def use_logo(colour: str) -> None:
+        out = io.BytesIO()
+        Image.new("RGB", (300, 80), colour).save(out, "PNG")
+        with acme.work() as session:
+            logos.save_logo(session, acme.tenant.id, logos.draw_logo(out.getvalue()))
+
+    def images(invoice: Invoice) -> int:
+        with acme.work() as session:
+            content = get_file(session, invoices.store_file(session, invoice.id).id).content
+        return sum(len(page.images) for page in pypdf.PdfReader(io.BytesIO(content)).pages)
+
+    charge(acme, "10", "01-31")
+    plain = acme.invoice(JANUARY)
+    use_logo("#7a1fa2")
+    charge(acme, "10", "02-20")
+    branded = acme.invoice(FEBRUARY)
+    with acme.work() as session:
+        logos.remove_logo(session, acme.tenant.id)
+    assert (images(plain), images(branded)) == (0, 1)

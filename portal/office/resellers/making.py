@@ -11,7 +11,7 @@ from core.uow import unit_of_work
 from portal.access import office_view
 from portal.fields import put_error
 from portal.htmx import hx, render, wants_partial
-from portal.office.resellers import queries
+from portal.office.resellers import pages, queries
 from portal.office.resellers.blueprint import bp
 from portal.tenant_form import ResellerForm
 from portal.tenant_making import find_made, make_tenant
@@ -36,6 +36,7 @@ def new() -> ResponseReturnValue:
 @bp.post("/new")
 @office_view(Permission.RESELLERS_WRITE)
 def create() -> ResponseReturnValue:
+    pages.refuse_acting()
     form = _form()
     request_id = form.form_id()
     known = find_made(request_id)

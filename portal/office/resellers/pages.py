@@ -15,7 +15,12 @@ from billing import numbers
 from core.clock import now
 from core.config import Settings
 from core.db import Session
-from core.errors import ConflictError, InvalidInputError, TooManyAttemptsError
+from core.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotAllowedError,
+    TooManyAttemptsError,
+)
 from core.tenancy import current_actor, current_scope
 from core.uow import unit_of_work
 from core.zones import get_zone
@@ -23,6 +28,7 @@ from mail import servers
 from mail.queue import find_sender
 from mail.smtp import Answer, Outcome
 from portal.access import current_viewer
+from portal.acting import NOT_FOR_ANOTHER
 from portal.fields import put_error
 from portal.htmx import hx, render, toast, wants_partial
 from portal.office.resellers import queries
@@ -100,6 +106,8 @@ def show_page(place: Place, page: str) -> Response:
 def save_part(place: Place, key: str) -> Response:
     """Save one part: 422 at the field, 409 when somebody was faster; nothing typed is lost."""
     part = PARTS[key]
+    if key == "server":
+        refuse_acting()
     stamp = request.form.get("stamp", "")
     with unit_of_work() as session:
         reseller = resellers.get_reseller(session, place.reseller_id)
@@ -129,6 +137,7 @@ def remove_logo(place: Place) -> Response:
 
 
 def remove_server(place: Place) -> Response:
+    refuse_acting()
     with unit_of_work() as session:
         servers.remove_server(session, place.reseller_id)
     return _saved(place, PARTS["server"], _("Mail goes over the platform’s server again."))
@@ -136,6 +145,7 @@ def remove_server(place: Place) -> Response:
 
 def test_server(place: Place) -> Response:
     """Send a real mail to whoever asks, and show what the server said."""
+    refuse_acting()
     with unit_of_work() as session:
         resellers.get_reseller(session, place.reseller_id)
         sender = find_sender(session, place.reseller_id)
@@ -152,6 +162,12 @@ def test_server(place: Place) -> Response:
     except TooManyAttemptsError as error:
         told = (refusal(error), "warn")
     return _saved(place, PARTS["server"], told[0], told)
+
+
+def refuse_acting() -> None:
+    """Raises NotAllowedError for staff signed in as somebody else: credentials are one's own."""
+    if current_viewer().acting is not None:
+        raise NotAllowedError(NOT_FOR_ANOTHER)
 
 
 def preview_number(place: Place) -> Response:

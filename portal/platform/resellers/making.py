@@ -16,6 +16,7 @@ from portal.platform.resellers.blueprint import bp
 from portal.tenant_form import ResellerForm
 from portal.tenant_making import find_made, make_tenant
 from portal.wording import refusal
+from tenants import platform_settings
 from tenants.models import Reseller
 from tenants.permissions import PlatformPermission
 
@@ -25,6 +26,8 @@ from tenants.permissions import PlatformPermission
 def new() -> ResponseReturnValue:
     form = _form()
     form.request_id.data = str(new_id())
+    with platform_unit_of_work() as session:
+        form.timezone.data = platform_settings.read_settings(session).settings.timezone
     return _draw(form)
 
 

@@ -1,15 +1,19 @@
 """Settings of the platform: in one place, checked, audited, and in force at once."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import select, update
 
+from core.clock import now
 from core.platform_uow import platform_unit_of_work
 from portal.platform.sweep_words import WORDS
 from tenants import platform_audit, platform_settings
 from tenants.platform_settings import Settings
-from tests.factories.cast import make_platform_user
-from tests.portal.browser import signed_in
+from tenants.signin_models import SignInSession
+from tests.factories.cast import PASSWORD, make_platform_user
+from tests.portal.browser import sign_in, sign_in_client, signed_in
 from worker import process, sweeps
 
 PAGE = "/platform/settings/"
@@ -114,3 +118,48 @@ def test_every_recurring_work_has_plain_words():
     assert {one.name for one in sweeps.list_sweeps() if "." in one.name} <= set(WORDS) | {
         one.name for one in sweeps.list_sweeps() if one.name.startswith("test")
     }
+
+
+def test_staff_that_was_idle_for_longer_than_is_set_is_signed_out(as_platform_admin, as_owner):
+    assert as_owner.get("/office/clients/").status_code == 200
+    as_platform_admin.post(PAGE, data=wish(staff_idle_min="10"))
+    with platform_unit_of_work() as session:
+        session.execute(
+            update(SignInSession)
+            .where(SignInSession.area == "office")
+            .values(last_seen_at=now() - timedelta(minutes=11))
+        )
+    assert as_owner.get("/office/clients/").status_code == 303
+
+
+def test_a_session_lasts_as_long_as_is_set_when_it_begins(app, as_platform_admin, acme):
+    as_platform_admin.post(PAGE, data=wish(staff_longest_min="60"))
+    signed_in(app, "office", acme.owner_id, acme.id)
+    with platform_unit_of_work() as session:
+        row = session.scalars(select(SignInSession).where(SignInSession.area == "office")).one()
+    assert row.expires_at - row.created_at == timedelta(minutes=60)
+
+
+def test_name_and_support_stand_at_the_door_of_staff(as_platform_admin, anonymous):
+    as_platform_admin.post(PAGE, data=wish())
+    door = anonymous.get("/login").text
+    assert "North Carrier" in door
+    assert "mailto:help@platform.example" in door
+    assert "+1 212 555 0100" in door
+    assert "help@platform.example" not in anonymous.get("/clients/login").text
+
+
+def test_who_is_suspended_is_told_and_only_with_the_right_password(
+    as_platform_admin, anonymous, acme, acme_client
+):
+    as_platform_admin.post(
+        f"/platform/resellers/{acme.id}/suspend", data={"reason": "Does not pay"}
+    )
+    told = sign_in(anonymous, acme.owner_email, PASSWORD)
+    assert told.status_code == 422
+    assert "Your company’s access is suspended." in told.text
+    wrong = sign_in(anonymous, acme.owner_email, "wrong password indeed")
+    assert "suspended" not in wrong.text
+    client = sign_in_client(anonymous, "orbit", PASSWORD)
+    assert "Your provider’s access to this portal is suspended." in client.text
+    assert "suspended" not in sign_in_client(anonymous, "orbit", "wrong indeed").text
