@@ -20,6 +20,7 @@ PARAMETERS = {
     "note_id": "note",
     "object_id": "client",
     "record_id": "audit",
+    "platform_user_id": "platform_user",
     "profile_id": "tax_profile",
     "refill_id": "refill",
     "reseller_id": "reseller",
@@ -85,7 +86,6 @@ PLAIN_PARAMETERS = {
     "gateway": (("authorizenet",), "one of the gateways that we know"),
     "name": (("available", "live", "fixed"), "one of the three balances"),
     "type": (("payment", "charge"), "a kind of transaction"),
-    "platform_user_id": (("1",), "staff of the operator: no tenant owns them"),
     "token": (("no-such-token",), "a secret of 256 bits, kept as its hash; tested with sign-in"),
 }
 # A name in a query or a form: the kind that it names.

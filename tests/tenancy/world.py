@@ -352,6 +352,8 @@ def _furnish_tenant(
         "role": str(user.role_id),
         **_make_tasks(session, token),
         "spare_role": str(spare_role.id),
+        # of no tenant: the same one for everybody
+        "platform_user": str(cast.make_platform_user("viewer@platform.example", "viewer")),
         "invited_user": str(invited.id),
         "guarded_user": str(guarded.id),
         "list_view": str(view.id),
