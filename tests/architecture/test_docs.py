@@ -38,7 +38,7 @@ def test_the_index_of_decisions_lists_each_once():
     listed = re.findall(r"\((\d{4}-[\w-]+\.md)\)", (folder / "README.md").read_text())
     assert listed == files
     numbers = [int(name[:4]) for name in files]
-    assert numbers == list(range(1, len(numbers) + 1)), "two decisions have one number"
+    assert len(set(numbers)) == len(numbers), "two decisions have one number"
 
 
 def test_every_target_of_make_that_is_named_exists():
