@@ -10,6 +10,8 @@ from tenants.brand_models import ResellerLogo
 from tenants.colours import WHITE, contrast, ink_on, readable_on
 from tenants.models import File, Reseller
 
+DEFAULT_COLOR = "#0b5cad"
+"""What pages wear without a brand (`static/css/base.css`)."""
 # the darkest of the light grounds that links stand on, and the lightest of the dark ones
 _LIGHT_GROUND = "#e9edf2"
 _DARK_GROUND = "#2a323b"

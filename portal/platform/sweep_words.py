@@ -17,7 +17,7 @@ WORDS: dict[str, LazyString] = {
     "mail.queued": _l("Send the mail that waits"),
     "payments.auto_charges": _l("Charge cards automatically"),
     "payments.events": _l("Handle what gateways have told"),
-    "payments.rechecks": _l("Look again at charges that were declined"),
+    "payments.rechecks": _l("Look a last time at payment pages that have ended"),
     "payments.refills": _l("Charge refills, and ask what became of them"),
     "payments.wallets": _l("Let gateways forget clients who were removed for good"),
     "tasks.expired": _l("Forget the files of old tasks"),

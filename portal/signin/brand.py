@@ -40,9 +40,10 @@ def _sheet(code: str, only_in: str) -> Response:
         brand = branding.find_brand(session, code=code)
     if brand is None:
         raise NotFoundError("There is no such brand.")
-    return _cached(
-        branding.style_sheet(brand.color, only_in=only_in).encode(), "text/css; charset=utf-8"
-    )
+    # a preview shows what pages wear without a colour too; the page itself needs no sheet then
+    color = brand.color or (branding.DEFAULT_COLOR if only_in else "")
+    sheet = branding.style_sheet(color, only_in=only_in)
+    return _cached(sheet.encode(), "text/css; charset=utf-8")
 
 
 def _cached(content: bytes, media_type: str) -> Response:

@@ -25,7 +25,7 @@ from core.uow import unit_of_work
 from mail import queue
 from payments import gateway_accounts, refills, saved_cards
 from payments.models import GatewayCustomer
-from tenants import client_notes
+from tenants import client_notes, tags
 from tests.factories import cast
 from tests.journeys.people import COMET, NEBULA
 from worker.send import send_jobs_to
@@ -88,6 +88,7 @@ def _make_comet(settings: Settings, acme: cast.Tenant) -> UUID:
             client_notes.create_note(
                 session, client.id, note_id=new_id(), body="Call before noon", is_pinned=True
             )
+            tags.create_tag(session, reseller_id=acme.id, name="Carrier", color="teal")
             account_id = payment_accounts.get_general(session, acme.id).id
             for days, amount in ((9, "120.00"), (4, "80.00")):
                 transactions.create_payment(

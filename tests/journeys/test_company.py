@@ -126,6 +126,11 @@ def test_a_reseller_is_made_and_its_first_user_signs_in_within_the_minute(
     owner.reads_toast("Acme South is made")
     owner.goes_to("/office/resellers/")
     owner.reads("Acme South")
+    owner.follows("Acme South")
+    owner.reads("beneath Acme")
+    for label in ("Currency and time zone", "Branding", "Mail", "Invoicing", "Company"):
+        owner.follows(label)
+        assert troubles_of(owner.page) + troubles_in_the_dark(owner.page) == [], label
 
     (mail,) = wait_for("the invitation", lambda: site.mailbox.messages(to="sue@south.example"))
     link = next(word for word in mail.text.split() if "/login/reset/" in word)
