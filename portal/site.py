@@ -99,17 +99,17 @@ def _dress() -> None:
     if viewer.area not in _DRESSED:
         return
     identity = current_identity()
-    with platform_unit_of_work() as session:
-        if viewer.area == "panel" and identity is not None:
+    if viewer.area == "panel" and identity is not None:
+        with platform_unit_of_work() as session:
             brand = branding.find_brand(session, reseller_id=identity.reseller_id)
-            if brand is not None:
-                set_viewer(branded(viewer, brand))
-            return
-        stored = platform_settings.read_settings(session).settings
-    name = viewer.reseller_name or stored.name
-    set_viewer(
-        replace(viewer, reseller_name=name, banner=stored.banner, banner_level=stored.banner_level)
-    )
+        if brand is not None:
+            set_viewer(branded(viewer, brand))
+        return
+    unchanged = platform_settings.Settings()
+    stored = identity.platform if identity is not None else None
+    name, banner, level = stored or (unchanged.name, unchanged.banner, unchanged.banner_level)
+    shown = viewer.reseller_name or name
+    set_viewer(replace(viewer, reseller_name=shown, banner=banner, banner_level=level))
 
 
 def _is_this_machine(host: str) -> bool:

@@ -107,6 +107,11 @@ class Identity:
     """`asked` while a second factor has still to be shown: such a session opens nothing else."""
     acting: Acting | None = None
     has_shortcuts: bool = True
+    platform: tuple[str, str, str] | None = None
+    """Name, banner and its tone as the platform's settings have them; None: nobody has changed any.
+
+    Staff's pages show them: read with the person, they cost no query of their own.
+    """
 
     @property
     def reseller_id(self) -> int | None:
@@ -166,6 +171,12 @@ def find_acting(session: Session, token: str, by: Identity) -> Identity | None:
     return replace(make(row), acting=acting, factor="none")
 
 
+def _platform(row: Row[Any]) -> tuple[str, str, str] | None:
+    if row.platform_name is None:
+        return None
+    return row.platform_name, row.platform_banner, row.platform_banner_level
+
+
 def _office_identity(row: Row[Any]) -> Identity:
     home = row.reseller_id
     return Identity(
@@ -182,6 +193,7 @@ def _office_identity(row: Row[Any]) -> Identity:
         token_hash=row.token_hash,
         factor=_factor(row),
         has_shortcuts=row.has_shortcuts,
+        platform=_platform(row),
     )
 
 
@@ -200,6 +212,7 @@ def _platform_identity(row: Row[Any]) -> Identity:
         token_hash=row.token_hash,
         factor=_factor(row),
         has_shortcuts=row.has_shortcuts,
+        platform=_platform(row),
     )
 
 
@@ -294,6 +307,9 @@ def _staff_query() -> Executable:
         select(
             *_SESSION_COLUMNS,
             select(PlatformSettings.staff_idle_min).scalar_subquery().label("staff_idle_min"),
+            select(PlatformSettings.name).scalar_subquery().label("platform_name"),
+            select(PlatformSettings.banner).scalar_subquery().label("platform_banner"),
+            select(PlatformSettings.banner_level).scalar_subquery().label("platform_banner_level"),
             func.coalesce(User.name, PlatformUser.name).label("name"),
             func.coalesce(User.email, PlatformUser.email).label("login"),
             func.coalesce(User.locale, PlatformUser.locale).label("locale"),
@@ -330,7 +346,7 @@ def _staff_query() -> Executable:
         )
         .where(
             SignInSession.token_hash == _TOKEN_HASH,
-            SignInSession.area.in_(("office", "platform")),
+            SignInSession.area != "panel",
         )
     )
 
