@@ -39,8 +39,19 @@ def is_risky(text: str) -> bool:
 
 
 def harmless(text: str) -> str:
-    """`text` for a CSV cell: what would be a formula begins with an apostrophe."""
-    return f"'{text}" if is_risky(text) else text
+    """`text` for a CSV cell: what would be a formula begins with one apostrophe more."""
+    return f"'{text}" if is_risky(text.lstrip("'")) else text
+
+
+def as_before(cell: str) -> str:
+    """The text that `harmless` made this cell of."""
+    return cell[1:] if cell[:1] == "'" and is_risky(cell.lstrip("'")) else cell
+
+
+def plain_figures(value: Decimal) -> str:
+    """With a point, and read alike in every language: three places could be thousands."""
+    text = format(value, "f")
+    return f"{text}0" if len(text.partition(".")[2]) == 3 else text
 
 
 def write_csv(rows: Iterable[Sequence[Cell]], *, with_bom: bool = False) -> Iterator[bytes]:
@@ -95,7 +106,7 @@ def _csv_text(cell: Cell) -> str:
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     if isinstance(cell, Decimal):
-        return format(cell, "f")
+        return plain_figures(cell)
     if isinstance(cell, datetime):
         return cell.strftime("%Y-%m-%d %H:%M:%S")
     return cell.isoformat() if isinstance(cell, date) else str(cell)

@@ -43,7 +43,7 @@ def save_auto_payment(session: Session, client: Client, wish: AutoPayment) -> No
 
     Ticking the box anew forgets earlier declines and a suspension.
     """
-    _check(wish, client.currency)
+    check(wish, client.currency)
     row = find_row(session, client.id)
     if row is None:
         row = ClientAutoPayment(
@@ -200,7 +200,8 @@ def check_decimals(value: Decimal, currency: str, field: str) -> None:
         )
 
 
-def _check(wish: AutoPayment, currency: str) -> None:
+def check(wish: AutoPayment, currency: str) -> None:
+    """Raises InvalidInputError for the first field that the block does not take."""
     for field in ("extra_amount", "day_cap", "month_cap"):
         value: Decimal | None = getattr(wish, field)
         if value is not None:

@@ -21,7 +21,7 @@ from core.errors import InvalidInputError
 from core.sheet_writer import CSV_TYPE, XLSX_TYPE, Cell, write_csv, write_xlsx
 from core.tenancy import current_scope
 from payments import client_columns
-from tenants import audit, tasks
+from tenants import audit, task_bytes, tasks
 from tenants.task_models import Task, TaskItem
 
 AT_ONCE = 5_000
@@ -132,8 +132,8 @@ def _read_piece(session: Session, task: Task, wish: Wish) -> None:
         session, [one for one in ids if one is not None], wish.columns, ZoneInfo(wish.timezone)
     )
     content = zlib.compress(json.dumps(rows, default=_packed, ensure_ascii=False).encode(), 1)
-    begin = len(tasks.list_chunks(session, task.id, "rows"))
-    tasks.put_chunk(session, task, "rows", begin + 1, content)
+    begin = len(task_bytes.list_chunks(session, task.id, "rows"))
+    task_bytes.put_chunk(session, task, "rows", begin + 1, content)
     # a client that is gone by now has no row
     tasks.record_piece(session, task, done=len(ids), left_out=len(ids) - len(rows))
 
@@ -146,14 +146,14 @@ def _write_file(session: Session, task: Task, wish: Wish, beat: Beat) -> None:
         _write(file, wish, _kept_rows(session, task, wish, watch))
         size = file.tell()
         file.seek(0)
-        tasks.delete_chunks(session, task.id, "result")
+        task_bytes.delete_chunks(session, task.id, "result")
         number = 0
-        while piece := file.read(tasks.CHUNK_BYTES):
+        while piece := file.read(task_bytes.CHUNK_BYTES):
             number += 1
-            tasks.put_chunk(session, task, "result", number, piece)
+            task_bytes.put_chunk(session, task, "result", number, piece)
     task.result_name, task.result_type, task.result_size = wish.file_name, wish.media_type, size
     session.flush()
-    tasks.delete_chunks(session, task.id, "rows")
+    task_bytes.delete_chunks(session, task.id, "rows")
     tasks.delete_items(session, task.id)
     tasks.close_task(session, task, "done")
 
@@ -162,9 +162,9 @@ def _kept_rows(
     session: Session, task: Task, wish: Wish, watch: Callable[[int], None]
 ) -> Iterator[list[Cell]]:
     kinds = [client_columns.kind_of(key) for key in wish.columns]
-    for n in tasks.list_chunks(session, task.id, "rows"):
+    for n in task_bytes.list_chunks(session, task.id, "rows"):
         watch(n)
-        content = tasks.get_chunk(session, task.id, "rows", n)
+        content = task_bytes.get_chunk(session, task.id, "rows", n)
         for row in json.loads(zlib.decompress(content)):
             yield [_unpacked(kind, value) for kind, value in zip(kinds, row, strict=True)]
 

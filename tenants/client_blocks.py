@@ -48,19 +48,24 @@ class PanelLogin:
     password: str = ""
 
 
-def save_company(session: Session, client: Client, company: Company) -> None:
-    """Write the block; raises InvalidInputError at the field of a wrong address."""
+def checked_company(company: Company) -> Company:
+    """The block as it is kept; raises InvalidInputError naming the field."""
     checked = Company(**{name: _cleaned(name, value) for name, value in asdict(company).items()})
     for name, value in asdict(checked).items():
         if isinstance(value, str) and len(value) > TEXT_LENGTH:
             raise InvalidInputError("Use at most 500 characters.", name)
-    checked = replace(
+    return replace(
         checked,
         main_email=checked_email(checked.main_email, "main_email"),
         noc_email=checked_email(checked.noc_email, "noc_email"),
         billing_email=checked_email(checked.billing_email, "billing_email"),
         rates_email=checked_email(checked.rates_email, "rates_email"),
     )
+
+
+def save_company(session: Session, client: Client, company: Company) -> None:
+    """Write the block; raises InvalidInputError at the field of a wrong address."""
+    checked = checked_company(company)
     row = session.scalar(select(ClientCompany).where(ClientCompany.client_id == client.id))
     if row is None:
         row = ClientCompany(client_id=client.id, reseller_id=client.reseller_id)

@@ -74,7 +74,7 @@ def create_client(
     session: Session, *, request_id: UUID, reseller_id: int, general: General
 ) -> Client:
     """Make a client and audit it; raises InvalidInputError naming the field."""
-    checked = _checked(general, is_originator=True, is_terminator=False)
+    checked = checked_general(general)
     client = Client(
         request_id=request_id,
         reseller_id=reseller_id,
@@ -105,7 +105,7 @@ def update_client(session: Session, client_id: int, *, version: int, general: Ge
     """
     client = get_client(session, client_id)
     refuse_erased(client)
-    checked = _checked(
+    checked = checked_general(
         general, is_originator=client.is_originator, is_terminator=client.is_terminator
     )
     before = {name: getattr(client, name) for name in asdict(checked)}
@@ -147,8 +147,13 @@ def update_client(session: Session, client_id: int, *, version: int, general: Ge
     return client
 
 
-def _checked(general: General, *, is_originator: bool, is_terminator: bool) -> General:
-    """The block with the roles that hold where it does not say."""
+def checked_general(
+    general: General, *, is_originator: bool = True, is_terminator: bool = False
+) -> General:
+    """The block as it is kept, with the roles that hold where it does not say.
+
+    Raises InvalidInputError naming the field.
+    """
     if general.is_originator is not None:
         is_originator = general.is_originator
     if general.is_terminator is not None:

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, literal, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Select, case, cast, delete, func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from core import jobs
 from core.clock import now
@@ -19,9 +19,11 @@ from core.db import Session
 from core.errors import ConflictError, NotAllowedError, NotFoundError
 from core.ids import new_id
 from core.tenancy import Actor, current_actor, current_scope
+from tenants import task_bytes
 from tenants.models import Reseller, Role, User
 from tenants.permissions import Permission
-from tenants.task_models import Task, TaskChunk, TaskItem
+from tenants.signed_in import is_trading
+from tenants.task_models import Task, TaskItem
 
 JOB = "tasks.run"
 LEASE = timedelta(seconds=120)
@@ -33,7 +35,6 @@ REMEMBERED = timedelta(days=90)
 """How long the task itself stands in the list; the audit log keeps what was done."""
 MAX_ATTEMPTS = 5
 """Claims without one piece done between them: then the work itself must be what fails."""
-CHUNK_BYTES = 1_000_000
 COUNTS = ("made", "changed", "unchanged", "left_out", "failed")
 FINAL_STATES = frozenset({"done", "failed", "cancelled"})
 NEEDS: dict[str, tuple[Permission, ...]] = {
@@ -51,6 +52,12 @@ class LostLeaseError(ConflictError):
 
     def __init__(self) -> None:
         super().__init__("Another worker has taken this task over.")
+
+
+class GaveUpError(ConflictError):
+    """The work cannot be done at all: the piece is rolled back and the task closed with this."""
+
+    code = "gave_up"
 
 
 def create_task(
@@ -326,7 +333,8 @@ def ask_to_cancel(session: Session, task_id: UUID) -> Task:
 def check_asker(session: Session, task: Task) -> tuple[int, ...]:
     """The scope that the task may work in now: what was asked with, as far as it still stands.
 
-    Raises NotAllowedError when the person was stopped or its role narrowed since.
+    `needs` among the task's parameters names what else the role must allow. Raises
+    NotAllowedError when the person was stopped or its role narrowed since.
     """
     if task.asker_kind == "user":
         found = session.execute(
@@ -334,7 +342,8 @@ def check_asker(session: Session, task: Task) -> tuple[int, ...]:
             .join(Role, Role.id == User.role_id)
             .where(User.id == task.asker_id, User.reseller_id == task.reseller_id)
         ).one_or_none()
-        if found is None or found.status != "active" or set(NEEDS[task.kind]) - set(found[1]):
+        needs = {*NEEDS[task.kind], *task.params.get("needs", ())}
+        if found is None or found.status != "active" or needs - set(found[1]):
             raise NotAllowedError("The person who asked for this may no longer do it.")
     family = session.scalars(
         select(Reseller.id)
@@ -353,60 +362,6 @@ def asker_of(task: Task) -> Actor:
         task.asker_ip,
         task.asker_on_behalf_of,
     )
-
-
-def put_chunk(session: Session, task: Task, part: str, n: int, content: bytes) -> None:
-    """Keep one piece of bytes, at most CHUNK_BYTES or what one step of the work gives."""
-    session.execute(
-        insert(TaskChunk).values(
-            task_id=task.id, reseller_id=task.reseller_id, part=part, n=n, content=content
-        )
-    )
-
-
-def put_bytes(session: Session, task: Task, part: str, content: bytes) -> None:
-    """Keep bytes in pieces."""
-    for n, start in enumerate(range(0, max(len(content), 1), CHUNK_BYTES), 1):
-        put_chunk(session, task, part, n, content[start : start + CHUNK_BYTES])
-
-
-def list_chunks(session: Session, task_id: UUID, part: str) -> list[int]:
-    """Numbers of the pieces, in order."""
-    return list(
-        session.scalars(
-            select(TaskChunk.n)
-            .where(TaskChunk.task_id == task_id, TaskChunk.part == part)
-            .order_by(TaskChunk.n)
-        )
-    )
-
-
-def get_chunk(session: Session, task_id: UUID, part: str, n: int) -> bytes:
-    """Raises NotFoundError."""
-    content = session.scalar(
-        select(TaskChunk.content).where(
-            TaskChunk.task_id == task_id, TaskChunk.part == part, TaskChunk.n == n
-        )
-    )
-    if content is None:
-        raise NotFoundError("These bytes are no longer kept.")
-    return content
-
-
-def get_bytes(session: Session, task_id: UUID, part: str) -> bytes:
-    """All bytes of a part; raises NotFoundError when they are gone."""
-    found = session.scalars(
-        select(TaskChunk.content)
-        .where(TaskChunk.task_id == task_id, TaskChunk.part == part)
-        .order_by(TaskChunk.n)
-    ).all()
-    if not found:
-        raise NotFoundError("These bytes are no longer kept.")
-    return b"".join(found)
-
-
-def delete_chunks(session: Session, task_id: UUID, part: str) -> None:
-    session.execute(delete(TaskChunk).where(TaskChunk.task_id == task_id, TaskChunk.part == part))
 
 
 def delete_items(session: Session, task_id: UUID) -> None:
@@ -453,13 +408,15 @@ def clear_expired(session: Session, *, limit: int) -> int:
     )
     for task_id in ids:
         delete_items(session, task_id)
-        session.execute(delete(TaskChunk).where(TaskChunk.task_id == task_id))
+        task_bytes.delete_all(session, task_id)
     if ids:
         session.execute(
             update(Task)
             .where(Task.id.in_(ids))
             .values(
                 expires_at=None,
+                # an import keeps samples of its file there
+                params=case((Task.kind == "import_clients", cast({}, JSONB)), else_=Task.params),
                 result_size=None,
                 state=func.replace(
                     func.replace(Task.state, "draft", "cancelled"), "checked", "cancelled"
@@ -481,7 +438,9 @@ def list_stuck(session: Session, *, limit: int, at: datetime) -> list[tuple[UUID
     """Tasks that wait longer than their job should need, or whose worker left them."""
     rows = session.execute(
         select(Task.id, Task.reseller_id)
+        .join(Reseller, Reseller.id == Task.reseller_id)
         .where(
+            is_trading(),
             Task.state.in_(("waiting", "running")),
             or_(Task.lease_until.is_(None), Task.lease_until <= at),
         )

@@ -14,10 +14,10 @@ from core.db import Session
 from core.errors import NotAllowedError
 from core.tenancy import current_scope
 from core.uow import unit_of_work
-from payments import client_export
+from payments import client_export, client_import, mass_edit_task
 from tenants import resellers, tasks
 from tenants.task_models import Task
-from tenants.tasks import LostLeaseError
+from tenants.tasks import GaveUpError, LostLeaseError
 from worker.scope import asked_by
 
 TURN_S = 20
@@ -27,6 +27,8 @@ Beat = Callable[[int | None], None]
 Step = Callable[[Session, Task, Beat], bool]
 STEPS: dict[str, Step] = {
     "export_clients": client_export.do_piece,
+    "import_clients": client_import.do_piece,
+    "mass_edit_clients": mass_edit_task.do_piece,
 }
 """Does the next piece of a claimed task; False when the task is at its end or waits for people."""
 
@@ -49,7 +51,7 @@ def run_turn(task_id: UUID) -> None:
         with suppress(LostLeaseError), unit_of_work() as session:
             tasks.resume_task(session, task_id, token)
         return
-    except NotAllowedError as error:
+    except (NotAllowedError, GaveUpError) as error:
         with unit_of_work() as session:
             found = tasks.resume_task(session, task_id, token)
             if found is not None:
