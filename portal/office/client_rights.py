@@ -1,5 +1,7 @@
 """Which permission lets staff write which block of a client: the form, mass edit and import ask."""
 
+from collections.abc import Iterable
+
 from portal.viewer import Viewer
 from tenants.permissions import Permission
 
@@ -22,3 +24,8 @@ def writable_blocks(viewer: Viewer) -> frozenset[str]:
     return frozenset(
         name for name, permission in BLOCK_PERMISSIONS.items() if viewer.may(permission)
     )
+
+
+def permissions_of(blocks: Iterable[str]) -> list[str]:
+    """What writing these blocks needs, sorted; a background task is asked for it again."""
+    return sorted({BLOCK_PERMISSIONS[name].value for name in blocks})

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from core.clock import now
-from core.errors import InvalidInputError
+from core.errors import InvalidInputError, NotFoundError
 from core.ids import new_id
 from core.uow import unit_of_work
 from payments import client_columns, client_export
@@ -112,6 +112,8 @@ def _draw(
         count = 0
         if not selection.is_empty:
             count = count_selected(session, selection, limit=LONGEST + 1)
+        if selection.picked and not count and not messages:
+            raise NotFoundError("There is no such client.")
     page = render(
         "office/tasks/export.html",
         "office/tasks/_export.html",

@@ -1,5 +1,6 @@
 """What the Tasks screen reads."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -43,6 +44,7 @@ class ItemRow:
     name: str
     state: str
     reason: str
+    values: Mapping[str, Any]
 
 
 def read_tasks(session: Session, place: Place) -> Page[TaskRow]:
@@ -84,7 +86,14 @@ def read_tasks(session: Session, place: Place) -> Page[TaskRow]:
 def read_undone(session: Session, task: Task) -> list[ItemRow]:
     """The first items that failed or were left out."""
     rows = session.execute(
-        select(TaskItem.n, TaskItem.subject_id, Client.name, TaskItem.state, TaskItem.reason)
+        select(
+            TaskItem.n,
+            TaskItem.subject_id,
+            Client.name,
+            TaskItem.state,
+            TaskItem.reason,
+            TaskItem.details["values"],
+        )
         .outerjoin(
             Client,
             # a parent's task is about clients of the resellers beneath it, too
@@ -94,4 +103,4 @@ def read_undone(session: Session, task: Task) -> list[ItemRow]:
         .order_by(case((TaskItem.state == "failed", 0), else_=1), TaskItem.n)
         .limit(SHOWN_ITEMS)
     )
-    return [ItemRow(row[0], row[1], row[2] or "", row[3], row[4]) for row in rows]
+    return [ItemRow(row[0], row[1], row[2] or "", row[3], row[4], row[5] or {}) for row in rows]

@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from core.clock import now
 from core.db import Session
 from core.errors import NotFoundError
+from core.sheet_writer import CSV_TYPE
 from core.uow import unit_of_work
 from portal.access import current_viewer, office_view
 from portal.htmx import render
@@ -18,9 +19,12 @@ from portal.keyset import read_place
 from portal.listing import render_list
 from portal.office.tasks import queries
 from portal.office.tasks.blueprint import bp
-from tenants import tasks
+from portal.office.tasks.results import told_reason, write_result
+from tenants import task_bytes, tasks
 from tenants.permissions import Permission
 from tenants.task_models import Task
+
+RESULT_STATES = tasks.FINAL_STATES | {"checked"}
 
 
 @bp.get("/")
@@ -46,7 +50,8 @@ def show(task_id: UUID) -> ResponseReturnValue:
         percent=_percent(task),
         delay_s=_delay_s(task),
         continue_url=_continue_url(task),
-        has_result=task.result_size is not None,
+        told_reason=told_reason,
+        has_result=_has_result(task),
         may_execute=current_viewer().may(Permission.CLIENTS_EXECUTE),
     )
 
@@ -70,16 +75,27 @@ def result(task_id: UUID) -> ResponseReturnValue:
     """The file that came of it, as long as it is kept: many clients at once, as an export is."""
     with unit_of_work() as session:
         task = tasks.get_task(session, task_id)
-        if task.result_size is None:
+        if not _has_result(task):
             raise NotFoundError("There is no result.")
-        content = tasks.get_bytes(session, task_id, "result")
+        name, media_type = task.result_name, task.result_type
+        if task.kind == "export_clients":
+            content = task_bytes.get_bytes(session, task_id, "result")
+        else:
+            content = write_result(session, task)
+            name, media_type = f"result-{task.created_at:%Y-%m-%d}.csv", CSV_TYPE
     return send_file(
         BytesIO(content),
-        mimetype=task.result_type,
-        download_name=task.result_name,
+        mimetype=media_type,
+        download_name=name,
         as_attachment=True,
         etag=False,
     )
+
+
+def _has_result(task: Task) -> bool:
+    if task.kind == "export_clients":
+        return task.result_size is not None
+    return task.expires_at is not None and task.total > 0 and task.state in RESULT_STATES
 
 
 def _undone(session: Session, task: Task) -> list[queries.ItemRow]:
@@ -95,7 +111,8 @@ def _delay_s(task: Task) -> int:
 
 def _continue_url(task: Task) -> str:
     """Where a task that waits for its person goes on."""
-    return ""
+    waits = task.state in ("draft", "checked") and task.kind == "import_clients"
+    return url_for("office_imports.show", task_id=task.id) if waits else ""
 
 
 def _percent(task: Task) -> int | None:
