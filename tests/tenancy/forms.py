@@ -27,6 +27,10 @@ TYPED = {
 }
 # Writes that no page shows a form for: what is sent, and why there is none.
 UNSHOWN: dict[str, tuple[dict[str, str], str]] = {
+    "POST /office/mass-edit/": (
+        {"task_id": "00000000-0000-7000-8000-000000000001", "pick": "1", "status": "stop"},
+        "shown with a preview only, which answers a form",
+    ),
     "POST /office/clients/<int:client_id>/restore": ({}, "shown for a deleted client only"),
     "POST /office/settings/logo/remove": ({}, "shown once there is a logo, which has no words"),
     "POST /office/resellers/<int:reseller_id>/logo/remove": (

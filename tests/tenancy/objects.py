@@ -34,12 +34,17 @@ PARAMETERS = {
 }
 # An endpoint whose parameter means another kind than its name says.
 PARAMETERS_OF_ENDPOINT = {
+    ("office_imports.show", "task_id"): "import_task",
+    ("office_imports.check", "task_id"): "import_task",
+    ("office_imports.write", "task_id"): "import_task",
     ("office_clients.delete_file", "file_id"): "client_file",
     ("office_clients.download_file", "file_id"): "client_file",
     ("office_transactions.approve", "transaction_id"): "pending_transaction",
 }
 # Endpoints that show nothing without a query: name in the query, and the kind that it names.
 QUERIES = {
+    "office_mass_edit.new": {"pick": "client"},
+    "office_tasks.export_clients": {"pick": "client"},
     "office_invoices.new": {"client": "client"},
     "office_refills.new": {"client": "client"},
     "office_transactions.preview_amount": {"client_id": "client"},
@@ -53,6 +58,7 @@ PLAIN_QUERIES = {
 }
 # A page shows other forms for objects in another state: forms are read on these pages too.
 OTHER_STATES = {
+    "import_task": ("checked_import",),
     "invoice": ("draft_invoice", "waiting_invoice"),
     "mail": ("failed_mail",),
     "card": ("other_card",),
@@ -117,11 +123,12 @@ FIELDS = {
 }
 # Names in queries and forms that name no row of a tenant.
 PLAIN_FIELDS = {
-    "action", "after", "all", "amount", "asked", "before", "choose", "column", "columns", "density",
-    "email", "enabled", "filters", "format", "general-name", "id", "ip", "key", "kind", "locale",
-    "look", "mode", "move", "name", "next", "object", "offer", "order", "owed", "panel-password",
-    "period", "permissions", "person", "pinned", "portal", "q", "query", "run", "service",
-    "shortcuts", "shown", "stamp", "standard", "status", "tag", "template", "twice", "typed",
+    "action", "after", "all", "amount", "asked", "before", "choose", "column", "columns", "count",
+    "density", "email", "empties", "enabled", "field", "filters", "format", "general-name", "id",
+    "ip", "key", "kind", "locale", "look", "match_by", "mode", "move", "name", "next", "object",
+    "offer", "order", "owed", "panel-password", "period", "permissions", "person", "pinned",
+    "portal", "previewed", "q", "query", "rows", "run", "service", "shortcuts", "shown", "stamp",
+    "standard", "status", "tag", "template", "twice", "typed",
     "version",
 }  # fmt: skip
 # Ids that our own form brings along for the row that it makes: another's id is no row yet.

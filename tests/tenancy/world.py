@@ -3,7 +3,7 @@
 Every text of a row holds its owner's token, so that a leak can be seen in any answer.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -32,6 +32,7 @@ from core.config import Settings
 from core.db import Session
 from core.ids import new_id
 from core.platform_uow import platform_unit_of_work
+from core.sheet_reader import look_at
 from core.tenancy import tenant_scope
 from core.uow import unit_of_work
 from mail import templates as mail_templates
@@ -41,6 +42,7 @@ from mail.template_source import TemplateSource
 from mail.templates import TemplateKey
 from payments import client_templates, gateway_accounts
 from payments.auto_payment import AutoPayment
+from payments.client_import import Plan
 from payments.client_templates import TemplateAutoPayment, TemplateValues
 from payments.models import (
     ChargeAttempt,
@@ -61,6 +63,7 @@ from tenants import (
     signin_accounts,
     signin_sessions,
     staff,
+    task_bytes,
     tasks,
 )
 from tenants.client_blocks import Company
@@ -374,12 +377,43 @@ def _make_tasks(session: Session, token: str) -> dict[str, str]:
         )
         for name in ("clients.csv", "later.csv")
     )
-    tasks.put_bytes(session, done, "result", f"Name\r\n{token}\r\n".encode())
+    task_bytes.put_bytes(session, done, "result", f"Name\r\n{token}\r\n".encode())
     done.state, done.result_name, done.result_type = "done", "clients.csv", "text/csv"
     done.result_size, done.finished_at = 40, now()
     waiting.state = "waiting"
     session.flush()
-    return {"task": str(done.id), "open_task": str(waiting.id)}
+    return {
+        "task": str(done.id),
+        "open_task": str(waiting.id),
+        **{kind: str(_make_import(session, kind, token)) for kind in _IMPORTS},
+    }
+
+
+_IMPORTS = {"import_task": "draft", "checked_import": "checked"}
+
+
+def _make_import(session: Session, kind: str, token: str) -> UUID:
+    """A file that is to be matched, or that was checked and waits for its person."""
+    content = f"Name\r\nNew {token}\r\n".encode()
+    sheet = asdict(look_at(content))
+    plan = Plan(("name",), "create", "name", False, False, "en")
+    task = tasks.create_task(
+        session,
+        task_id=new_id(),
+        kind="import_clients",
+        title=f"{kind} {token}.csv",
+        params={"sheet": sheet, "refused": [], "plan": plan.to_params()},
+        state="draft",
+    )
+    task_bytes.put_bytes(session, task, "source", content)
+    if kind == "checked_import":
+        rows = [(1, {"line": 2, "values": {"name": f"New {token}"}})]
+        tasks.add_rows(session, task, rows)
+        (item,) = tasks.take_items(session, task.id, limit=1)
+        item.details = {"will": "make", "warnings": []}
+        task.state, task.total, task.done, task.step = "checked", 1, 1, "check"
+        session.flush()
+    return task.id
 
 
 def _make_client_template(
