@@ -164,7 +164,7 @@ class TestStrangeAnswers:
 
     @pytest.mark.parametrize("code", ["E00001", "E00053", "E00104"])
     def test_a_gateway_in_trouble_refuses_nothing(self, code):
-        with scripted(says(code)) as gateway:
+        with scripted(*[says(code)] * 3) as gateway:
             assert gateway.charge(charge_request("1", "2")).outcome is Outcome.UNKNOWN
             assert gateway.fetch("55").status is ReplyStatus.UNREACHABLE
             assert gateway.list_methods("1").status is ReplyStatus.UNREACHABLE
