@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import ARRAY, Text, delete, func, literal, select, update
 
 from billing import ledger
+from billing.client_models import ClientLowBalance
 from billing.invoice_models import Invoice
 from billing.models import ClientBilling
 from core import jobs
@@ -117,6 +118,11 @@ def _blank_payments(session: Session, client_id: int) -> None:
 
 
 def _stop_invoicing(session: Session, client_id: int) -> None:
+    session.execute(
+        delete(ClientLowBalance)
+        .where(ClientLowBalance.client_id == client_id)
+        .execution_options(synchronize_session=False)
+    )
     session.execute(
         update(ClientBilling)
         .where(ClientBilling.client_id == client_id)

@@ -6,7 +6,7 @@ from sqlalchemy.dialects.postgresql import insert
 from core.db import Session
 from core.errors import ConflictError, InvalidInputError, NotFoundError
 from tenants import audit
-from tenants.models import TAG_COLORS, ClientTag, Reseller, Tag
+from tenants.models import TAG_COLORS, ClientTag, ClientTemplateTag, Reseller, Tag
 
 NAME_LENGTH = 60
 
@@ -56,7 +56,7 @@ def update_tag(session: Session, tag_id: int, *, was: str, name: str, color: str
 
 
 def merge_tags(session: Session, tag_id: int, *, into: str) -> tuple[Tag, int]:
-    """Give every client of the tag the other one, named `into`, and delete the first.
+    """Give every client and template of the tag the other one, named `into`, and delete the first.
 
     Answers the tag that stays and how many clients had the other. Raises NotFoundError, and
     InvalidInputError when there is no such other tag of the same reseller.
@@ -77,6 +77,19 @@ def merge_tags(session: Session, tag_id: int, *, into: str) -> tuple[Tag, int]:
         .from_select(
             ["reseller_id", "client_id", "tag_id"],
             select(ClientTag.reseller_id, ClientTag.client_id, literal(target.id)).where(*owned),
+        )
+        .on_conflict_do_nothing()
+    )
+    session.execute(
+        insert(ClientTemplateTag)
+        .from_select(
+            ["reseller_id", "template_id", "tag_id"],
+            select(
+                ClientTemplateTag.reseller_id, ClientTemplateTag.template_id, literal(target.id)
+            ).where(
+                ClientTemplateTag.reseller_id == tag.reseller_id,
+                ClientTemplateTag.tag_id == tag.id,
+            ),
         )
         .on_conflict_do_nothing()
     )

@@ -27,6 +27,7 @@ PARAMETERS = {
     "tag_id": "tag",
     "task_id": "task",
     "role_id": "role",
+    "template_id": "client_template",
     "terms_id": "terms",
     "transaction_id": "transaction",
     "user_id": "user",
@@ -105,6 +106,7 @@ FIELDS = {
     "general-applied_template_id": "client_template",
     "general-tax_profile_id": "tax_profile",
     "general-template_id": "client_template",
+    "invoice_template_id": "invoice_template",
     "invoicing-invoice_template_id": "invoice_template",
     "method": "card",
     "parent_id": "reseller",
@@ -126,10 +128,9 @@ PLAIN_FIELDS = {
     "action", "after", "all", "amount", "asked", "before", "choose", "column", "columns", "count",
     "density", "email", "empties", "enabled", "field", "filters", "format", "general-name", "id",
     "ip", "key", "kind", "locale", "look", "match_by", "mode", "move", "name", "next", "object",
-    "offer", "order", "owed", "panel-password", "period", "permissions", "person", "pinned",
+    "offer", "on", "order", "owed", "panel-password", "period", "permissions", "person", "pinned",
     "portal", "previewed", "q", "query", "rows", "run", "service", "shortcuts", "shown", "stamp",
-    "standard", "status", "tag", "template", "twice", "typed",
-    "version",
+    "standard", "status", "tag", "template", "twice", "typed", "version",
 }  # fmt: skip
 # Ids that our own form brings along for the row that it makes: another's id is no row yet.
 MADE_BY_FORM = {

@@ -17,12 +17,12 @@ from payments import auto_payment
 from payments.auto_payment import AutoPayment
 from portal.access import current_viewer
 from portal.htmx import hx, render, wants_partial
+from portal.office.client_offers import Choices, read_choices
 from portal.office.client_rights import writable_blocks
 from portal.office.clients import queries
-from portal.office.clients.choices import read_choices
 from portal.office.clients.filling import Filled
 from portal.office.clients.form_values import Shown, show
-from portal.office.clients.forms import Choices, ClientForms, make_forms
+from portal.office.clients.forms import ClientForms, make_forms
 from portal.office.clients.merging import Offer, rows
 from tenants import client_blocks
 from tenants.client_blocks import Company, PanelLogin

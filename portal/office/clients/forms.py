@@ -4,7 +4,7 @@ What traffic adds later (rate tables, routing, capacities of the Originator and 
 Rate Notification) are further form classes in `_FORMS` with a `_block_….html` of their own.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -37,6 +37,7 @@ from payments.auto_payment import AutoPayment
 from portal.card_numbers import no_card_number
 from portal.fields import AmountField, TagsField, latin_email, to_choices
 from portal.office import client_fields
+from portal.office.client_offers import Choices
 from portal.wording import refusal
 from tenants import passwords
 from tenants.client_blocks import LOGIN_LENGTH, Company, PanelLogin
@@ -225,18 +226,6 @@ class CompanyForm(Form):
     def to_block(self) -> Company:
         plain = {name: field.data for name, field in self._fields.items()}
         return Company(**{**plain, "locale": plain["locale"] or ""})
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What the selects offer: pairs of value and text."""
-
-    resellers: Sequence[tuple[int, str]]
-    templates: Sequence[tuple[int | str, str]]
-    terms: Sequence[tuple[int | str, str]]
-    taxes: Sequence[tuple[int | str, str]]
-    invoice_templates: Sequence[tuple[int | str, str]]
-    locales: Sequence[tuple[str, str]]
 
 
 _FORMS: dict[str, type[Form]] = {

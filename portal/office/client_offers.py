@@ -1,5 +1,7 @@
-"""What the client form offers to choose from."""
+"""What a client, or a template of clients, can be given: the lists to choose from."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from babel import Locale, localedata
@@ -11,11 +13,22 @@ from billing.invoice_models import InvoiceTemplate
 from billing.models import PaymentTerms, TaxProfile
 from core.db import Session
 from core.tenancy import current_scope
-from portal.office.clients.forms import Choices
 from tenants import resellers
 from tenants.models import ClientTemplate, Reseller
 
 Named = PaymentTerms | TaxProfile | InvoiceTemplate | ClientTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the selects offer: pairs of value and text."""
+
+    resellers: Sequence[tuple[int, str]]
+    templates: Sequence[tuple[int | str, str]]
+    terms: Sequence[tuple[int | str, str]]
+    taxes: Sequence[tuple[int | str, str]]
+    invoice_templates: Sequence[tuple[int | str, str]]
+    locales: Sequence[tuple[str, str]]
 
 
 def read_choices(session: Session, reseller_id: int | None = None) -> Choices:
