@@ -319,76 +319,6 @@
   // after Back the browser has put the chosen radio in again without an event
   window.addEventListener("pageshow", follow);
 
-  /* --- Tags: the names of a comma-separated field as chips, made as one types --- */
-
-  function tagBox(field) {
-    const box = document.createElement("div");
-    const entry = document.createElement("input");
-    box.className = "tag-box";
-    entry.className = "form-control";
-    entry.id = field.id;
-    entry.autocomplete = "off";
-    entry.setAttribute("list", field.dataset.tags);
-    for (const name of ["aria-describedby", "aria-invalid"]) {
-      if (field.hasAttribute(name)) entry.setAttribute(name, field.getAttribute(name));
-    }
-    const names = () => field.value.split(",").map((name) => name.trim()).filter(Boolean);
-    const draw = (wanted) => {
-      field.value = wanted.join(", ");
-      const chips = wanted.map((name) => {
-        const chip = document.createElement("span");
-        const remove = document.createElement("button");
-        chip.className = "chip";
-        remove.type = "button";
-        remove.textContent = "×";
-        remove.setAttribute("aria-label", `${words.textRemove} ${name}`);
-        remove.addEventListener("click", () => {
-          draw(names().filter((one) => one !== name));
-          entry.focus();
-        });
-        chip.append(name, remove);
-        return chip;
-      });
-      box.replaceChildren(...chips, entry);
-    };
-    const take = () => {
-      const typed = entry.value.split(",").map((name) => name.trim()).filter(Boolean);
-      entry.value = "";
-      const known = names();
-      const isNew = (name, index) =>
-        ![...known, ...typed.slice(0, index)].some((one) => one.toLowerCase() === name.toLowerCase());
-      draw([...known, ...typed.filter(isNew)]);
-    };
-    entry.addEventListener("input", () => {
-      if (!entry.value.includes(",")) return;
-      take();
-      entry.focus();
-    });
-    entry.addEventListener("blur", () => entry.value.trim() && take());
-    entry.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && entry.value.trim()) {
-        event.preventDefault();
-        take();
-        entry.focus();
-      } else if (event.key === "Backspace" && !entry.value) {
-        draw(names().slice(0, -1));
-        entry.focus();
-      }
-    });
-    field.type = "hidden";
-    field.removeAttribute("id");
-    field.after(box);
-    draw(names());
-  }
-
-  const tagBoxes = () => {
-    for (const field of document.querySelectorAll("input[data-tags]:not([type=hidden])")) {
-      tagBox(field);
-    }
-  };
-
-  document.addEventListener("htmx:load", tagBoxes);
-
   /* --- Clicks --- */
 
   const actions = {
@@ -438,7 +368,8 @@
       if (!field) return;
       event.preventDefault();
       openFoldOf(field);
-      field.focus();
+      // a tag field hides its own box behind the one that people type in
+      (field.tomselect ?? field).focus();
     },
   };
 
@@ -547,7 +478,6 @@
   });
   dependents(document);
   follow();
-  tagBoxes();
   if (find("#main [data-error-summary]")) focusInside(find("#main"));
   // sent while the page still loads, so that it leaves no entry in the history to come back to
   find("form[data-submit-at-once]")?.requestSubmit();

@@ -14,7 +14,7 @@ from billing.models import PaymentTerms, TaxProfile
 from core.db import Session
 from core.tenancy import current_scope
 from tenants import resellers
-from tenants.models import ClientTemplate, Reseller
+from tenants.models import ClientTemplate, Reseller, Tag
 
 Named = PaymentTerms | TaxProfile | InvoiceTemplate | ClientTemplate
 
@@ -50,6 +50,11 @@ def read_choices(session: Session, reseller_id: int | None = None) -> Choices:
         invoice_templates=offered(InvoiceTemplate, _("Default of the reseller")),
         locales=[("", _("Not set")), *list_languages(str(get_locale() or "en"))],
     )
+
+
+def list_tag_names(session: Session) -> list[str]:
+    """Tags in use, to choose from while typing."""
+    return list(session.scalars(select(Tag.name).distinct().order_by(Tag.name).limit(500)))
 
 
 def _rows(

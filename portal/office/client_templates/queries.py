@@ -102,8 +102,7 @@ def list_rows(session: Session, search: str) -> list[TemplateRow]:
     if search:
         wanted = wanted.where(template.name.icontains(search, autoescape=True))
     return [
-        TemplateRow(**{**row._mapping, "tags": row.tags or []})
-        for row in session.execute(wanted)
+        TemplateRow(**{**row._mapping, "tags": row.tags or []}) for row in session.execute(wanted)
     ]
 
 

@@ -18,7 +18,7 @@ from portal.access import current_viewer, office_view
 from portal.fields import put_error
 from portal.htmx import hx, render
 from portal.listing import render_list
-from portal.office.client_offers import read_choices
+from portal.office.client_offers import list_tag_names, read_choices
 from portal.office.client_templates import queries
 from portal.office.client_templates.blueprint import bp
 from portal.office.client_templates.forms import TemplateForm
@@ -215,6 +215,8 @@ def _draw(
     status: int = 200,
     messages: list[str] | None = None,
 ) -> Response:
+    with unit_of_work() as session:
+        tags = list_tag_names(session)
     page = render(
         "office/client_templates/form.html",
         "office/client_templates/_form.html",
@@ -224,6 +226,7 @@ def _draw(
         request_id=request_id,
         version=version or (template.version if template else 0),
         zones=list_zone_names(),
+        tags=tags,
         messages=messages or [],
     )
     return hx(page, trigger={"dialog:open": {}}) if status == 200 else page

@@ -17,9 +17,8 @@ from payments import auto_payment
 from payments.auto_payment import AutoPayment
 from portal.access import current_viewer
 from portal.htmx import hx, render, wants_partial
-from portal.office.client_offers import Choices, read_choices
+from portal.office.client_offers import Choices, list_tag_names, read_choices
 from portal.office.client_rights import writable_blocks
-from portal.office.clients import queries
 from portal.office.clients.filling import Filled
 from portal.office.clients.form_values import Shown, show
 from portal.office.clients.forms import ClientForms, make_forms
@@ -98,7 +97,7 @@ def read_new(session: Session, home: Reseller) -> FormPage:
             "company": Company(),
         },
         choices=read_choices(session),
-        tags=queries.list_tag_names(session),
+        tags=list_tag_names(session),
         writable=writable_blocks(current_viewer()),
     )
 
@@ -129,7 +128,7 @@ def read_client(session: Session, client: Client) -> FormPage:
             "company": client_blocks.get_company(session, client.id),
         },
         choices=read_choices(session, client.reseller_id),
-        tags=queries.list_tag_names(session),
+        tags=list_tag_names(session),
         writable=writable_blocks(current_viewer()),
         client=client,
         version=client.version,

@@ -18,7 +18,7 @@ from portal.keyset import Key, Order, Page, Place, Walk, kind_of_place, prepare_
 from portal.office.client_columns import Column, choose_columns, select_columns
 from portal.office.client_search import Filters, narrow
 from portal.viewer import current_viewer
-from tenants.models import Client, ClientLogin, Tag
+from tenants.models import Client, ClientLogin
 
 # what is walked (a select of any columns), and its reseller's column
 Picked = tuple[Any, Any]
@@ -87,11 +87,6 @@ def count_similar(session: Session, name: str, *, but: int | None = None) -> lis
     if but is not None:
         wanted = wanted.where(Client.id != but)
     return list(session.scalars(wanted.order_by(Client.id).limit(3)))
-
-
-def list_tag_names(session: Session) -> list[str]:
-    """Tags in use, to choose from while typing."""
-    return list(session.scalars(select(Tag.name).distinct().order_by(Tag.name).limit(500)))
 
 
 def _by_name() -> Picked:

@@ -17,8 +17,8 @@ from core.uow import unit_of_work
 from portal import formatting
 from portal.access import office_view
 from portal.htmx import render
+from portal.office.client_offers import list_tag_names
 from portal.office.client_search import Filters, parse_filters
-from portal.office.clients import queries
 from portal.office.clients.blueprint import bp
 from portal.office.period import period_options
 from tenants.models import ClientTemplate, Reseller
@@ -91,7 +91,7 @@ def read_panel(session: Session, filters: Filters) -> Panel:
         names.insert(0, "reseller")
     return Panel(
         choices={name: _read_choice(session, name, values) for name in names},
-        tags=queries.list_tag_names(session),
+        tags=list_tag_names(session),
         currencies=[(one.code, one.name) for one in list_active_currencies()],
         periods=period_options(),
         values=values,
