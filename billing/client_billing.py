@@ -18,6 +18,8 @@ from tenants import audit
 from tenants.models import Client
 
 CREDIT_LIMIT = Decimal(10) ** 9
+# no calendar arithmetic at its edges: beyond these days somebody has mistyped
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2100, 12, 31)
 CREDIT_PLACES = Decimal("0.000001")
 
 Choice = PaymentTerms | TaxProfile | InvoiceTemplate
@@ -165,6 +167,8 @@ def _checked(session: Session, client: Client, billing: Billing, before: Billing
     if billing.autoinvoicing and last_on is None:
         last_on = today(get_zone(client.timezone)) - timedelta(days=1)
     if last_on != before.last_invoiced_on:
+        if last_on is not None and not FIRST_DAY <= last_on <= LAST_DAY:
+            raise InvalidInputError("Enter a day from 2000 to 2100.", "last_invoiced_on")
         _check_last_invoiced(session, client, last_on)
     return replace(billing, credit=credit, last_invoiced_on=last_on)
 

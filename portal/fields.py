@@ -16,6 +16,9 @@ from core.money import parse_amount
 from portal import formatting
 from portal.wording import refusal
 
+# ids are bigints
+_ID_LIMIT = 2**63
+
 
 class AmountField(Field):
     """An exact decimal, typed with a comma or a point; empty is None."""
@@ -48,6 +51,16 @@ class TagsField(StringField):
     def names(self) -> list[str]:
         found = (" ".join(name.split()) for name in (self.data or "").split(","))
         return list(dict.fromkeys(name for name in found if name))
+
+
+def id_or_none(value: object) -> int | None:
+    """What a select of ids sends; raises ValueError for what no id can be."""
+    if value in (None, "", "None"):
+        return None
+    number = int(str(value))
+    if not 0 < number < _ID_LIMIT:
+        raise ValueError("no id")
+    return number
 
 
 def to_choices(pairs: Iterable[tuple[object, object]]) -> list[Any]:

@@ -35,6 +35,8 @@
       if (field.hasAttribute(name)) entry.setAttribute(name, field.getAttribute(name));
     }
     entry.autocomplete = "off";
+    // it only carries the value now, and needs no label of its own
+    field.type = "hidden";
   }
 
   const tagFields = () => {

@@ -11,7 +11,7 @@ from billing.template_billing import TemplateBilling
 from core.currencies import list_active_currencies
 from payments.client_templates import TemplateAutoPayment, TemplateValues
 from portal.card_numbers import no_card_number
-from portal.fields import AmountField, TagsField, to_choices
+from portal.fields import AmountField, TagsField, id_or_none, to_choices
 from portal.office import client_fields
 from portal.office.client_offers import Choices
 from tenants.client_templates import NAME_LENGTH, TemplateGeneral
@@ -23,10 +23,6 @@ _ROLES = [
 ]
 
 
-def _id_or_none(value: object) -> int | None:
-    return int(str(value)) if value not in (None, "", "None") else None
-
-
 def _text_or_none(value: object) -> str | None:
     return str(value) if value not in (None, "", "None") else None
 
@@ -36,7 +32,7 @@ def _yes_or_none(value: object) -> bool | None:
 
 
 def _chosen_id(label: Any) -> SelectField:  # noqa: ANN401 (a lazy text)
-    return SelectField(label, coerce=_id_or_none, validators=[Optional()])
+    return SelectField(label, coerce=id_or_none, validators=[Optional()])
 
 
 def _yes_no(label: Any) -> SelectField:  # noqa: ANN401 (a lazy text)
@@ -54,7 +50,7 @@ class TemplateForm(Form):
             no_card_number,
         ],
     )
-    reseller_id = SelectField(_l("Reseller"), coerce=_id_or_none, validators=[Optional()])
+    reseller_id = SelectField(_l("Reseller"), coerce=id_or_none, validators=[Optional()])
     is_default = BooleanField(_l("New clients of the reseller begin with it"))
     currency = SelectField(_l("Currency"), coerce=_text_or_none, validators=[Optional()])
     timezone = StringField(_l("Time zone"), [Optional(), client_fields.known_zone])

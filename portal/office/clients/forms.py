@@ -35,7 +35,7 @@ from core.errors import InvalidInputError
 from payments import auto_payment
 from payments.auto_payment import AutoPayment
 from portal.card_numbers import no_card_number
-from portal.fields import AmountField, TagsField, latin_email, to_choices
+from portal.fields import AmountField, TagsField, id_or_none, latin_email, to_choices
 from portal.office import client_fields
 from portal.office.client_offers import Choices
 from portal.wording import refusal
@@ -45,10 +45,6 @@ from tenants.clients import NAME_LENGTH, General
 
 _LONG = Length(max=500, message=_l("Use at most 500 characters."))
 _STATUSES = [("active", _l("Active")), ("stop", _l("Stopped")), ("deleted", _l("Deleted"))]
-
-
-def _id_or_none(value: object) -> int | None:
-    return int(str(value)) if value not in (None, "", "None") else None
 
 
 class GeneralForm(Form):
@@ -62,18 +58,18 @@ class GeneralForm(Form):
             no_card_number,
         ],
     )
-    reseller_id = SelectField(_l("Reseller"), coerce=_id_or_none, validators=[Optional()])
+    reseller_id = SelectField(_l("Reseller"), coerce=id_or_none, validators=[Optional()])
     currency = SelectField(_l("Currency"), [InputRequired(_l("Choose a currency."))])
     timezone = StringField(
         _l("Time zone"), [InputRequired(_l("Choose a time zone.")), client_fields.known_zone]
     )
     status = SelectField(_l("Status"), choices=to_choices(_STATUSES), default="active")
-    template_id = SelectField(_l("Client’s template"), coerce=_id_or_none, validators=[Optional()])
+    template_id = SelectField(_l("Client’s template"), coerce=id_or_none, validators=[Optional()])
     applied_template_id = HiddenField()
     is_originator = BooleanField(_l("Originator"))
     is_terminator = BooleanField(_l("Terminator"))
     tags = TagsField(_l("Tags"), [client_fields.tag_lengths, no_card_number])
-    tax_profile_id = SelectField(_l("Tax profile"), coerce=_id_or_none, validators=[Optional()])
+    tax_profile_id = SelectField(_l("Tax profile"), coerce=id_or_none, validators=[Optional()])
 
     def validate(self, *args: Any, **kwargs: Any) -> bool:  # noqa: ANN401 (WTForms' own)
         """Also that there is a role, and that a template chosen was applied as well."""
@@ -132,7 +128,7 @@ class CreditForm(Form):
 
     postpaid = BooleanField(_l("Postpaid"))
     credit = AmountField(_l("Credit"))
-    payment_terms_id = SelectField(_l("Payment terms"), coerce=_id_or_none, validators=[Optional()])
+    payment_terms_id = SelectField(_l("Payment terms"), coerce=id_or_none, validators=[Optional()])
 
     def validate_credit(self, field: Field) -> None:
         """The field is inactive for postpaid: what it says then is not taken."""
@@ -166,7 +162,7 @@ class InvoicingForm(Form):
     """billing: Autoinvoicing."""
 
     autoinvoicing = BooleanField(_l("Autoinvoicing"))
-    invoice_template_id = SelectField(_l("Template"), coerce=_id_or_none, validators=[Optional()])
+    invoice_template_id = SelectField(_l("Template"), coerce=id_or_none, validators=[Optional()])
     last_invoiced_on = DateField(_l("Last invoiced"), [Optional()])
     shown_last_invoiced_on = HiddenField()
 
@@ -275,7 +271,17 @@ class ClientForms:
         checked = [getattr(self, name).validate() for name in _FORMS if name in self.writable]
         if "auto" in self.writable and self.general.currency.data:
             checked.append(self.auto.check_decimals(self.general.currency.data))
+        checked.append(self._has_terms())
         return all(checked)
+
+    def _has_terms(self) -> bool:
+        """Autoinvoicing needs payment terms; told at the field that the person may change."""
+        terms, switch = self.credit.payment_terms_id, self.invoicing.autoinvoicing
+        if not switch.data or terms.data is not None or terms.errors:
+            return True
+        told_at = terms if "credit" in self.writable else switch
+        told_at.errors = [*told_at.errors, _("Autoinvoicing needs payment terms.")]
+        return False
 
     @property
     def has_errors(self) -> bool:
