@@ -97,6 +97,12 @@ OFFICE = (
                 Permission.GATEWAYS_READ,
             ),
             Entry(
+                _l("Invoice templates"),
+                "office_invoice_templates.index",
+                "file-text",
+                Permission.TEMPLATES_READ,
+            ),
+            Entry(
                 _l("Mail templates"),
                 "office_mail_templates.index",
                 "mail-cog",

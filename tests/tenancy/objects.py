@@ -16,6 +16,7 @@ PARAMETERS = {
     "event_id": "event",
     "file_id": "file",
     "invoice_id": "invoice",
+    "invoice_template_id": "invoice_template",
     "mail_id": "mail",
     "note_id": "note",
     "object_id": "client",
@@ -61,6 +62,7 @@ PLAIN_QUERIES = {
 OTHER_STATES = {
     "import_task": ("checked_import",),
     "invoice": ("draft_invoice", "waiting_invoice"),
+    "invoice_template": ("spare_invoice_template",),
     "mail": ("failed_mail",),
     "card": ("other_card",),
     "refill": ("open_refill", "hosted_refill"),

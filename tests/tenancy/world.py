@@ -311,6 +311,9 @@ def _furnish_tenant(
         reseller_id=tenant.id,
         look=InvoiceLook(f"Letter {token}", paper="us-letter", note=f"Note {token}"),
     )
+    spare_invoice_template = invoice_templates.create_template(
+        session, reseller_id=tenant.id, look=InvoiceLook(f"Spare {token}")
+    )
     client_template = _make_client_template(
         session, tenant, token, terms.id, profile.id, invoice_template.id
     )
@@ -350,6 +353,7 @@ def _furnish_tenant(
         "gateway_account": str(gateway.id),
         "client_template": str(client_template.id),
         "invoice_template": str(invoice_template.id),
+        "spare_invoice_template": str(spare_invoice_template.id),
         "webhook_token": gateway.webhook_token,
         "user": str(user.id),
         "role": str(user.role_id),
