@@ -11,7 +11,7 @@ from billing.models import ClientBalance
 from core.db import Session
 from core.errors import InvalidInputError
 from core.money import minor_amount
-from mail import letters
+from mail import templates
 from mail.queue import MailKind, queue_mail
 from tenants import client_blocks, clients, events
 from tenants.models import Client, Reseller
@@ -69,15 +69,19 @@ def _mail_client(session: Session, case: _Case) -> None:
         return
     reseller = session.scalars(select(Reseller).where(Reseller.id == case.client.reseller_id)).one()
     host = reseller.portal_host
-    written = letters.render(
-        "low_balance",
-        company.locale or reseller.locale,
-        client_name=company.company_name or case.client.name,
-        sender_name=reseller.company_name or reseller.name,
-        available=case.balance.live + case.balance.credit,
-        value=case.row.notify_client,
-        currency=case.balance.currency,
-        panel_url=f"https://{host}/clients/" if host else "",
+    written = templates.write(
+        session,
+        reseller_id=case.client.reseller_id,
+        name="low_balance",
+        locale=company.locale or reseller.locale,
+        variables={
+            "client_name": company.company_name or case.client.name,
+            "sender_name": reseller.company_name or reseller.name,
+            "available": case.balance.live + case.balance.credit,
+            "threshold": case.row.notify_client,
+            "currency": case.balance.currency,
+            "panel_url": f"https://{host}/clients/" if host else "",
+        },
     )
     try:
         queue_mail(

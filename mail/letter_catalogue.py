@@ -133,6 +133,11 @@ _LETTERS: Mapping[str, tuple[str, str, Sequence[str] | None]] = {
             "invoice_on", "due_on", "first_on", "last_on", "account_details", "panel_url",
         ),
     ),
+    "low_balance": (
+        Words("Low balance"),
+        Words("The client's Available balance fell below its Notify Client value."),
+        ("client_name", "sender_name", "available", "threshold", "currency", "panel_url"),
+    ),
     "panel_access": (Words("Panel access"), Words("A client got a login of its own."), None),
     "password_reset": (Words("Password reset"), Words("Somebody forgot the password."), None),
     "payment_receipt": (Words("Payment receipt"), Words("A payment by card came in."), _PAYMENT),

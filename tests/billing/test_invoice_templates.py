@@ -1,4 +1,4 @@
-"""Invoice templates: chosen for a client or by default, kept by the invoice, printed as they say."""
+"""Invoice templates: chosen or by default, kept by the invoice, printed as they say."""
 
 import io
 from dataclasses import replace

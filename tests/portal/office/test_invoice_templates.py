@@ -34,7 +34,7 @@ def test_a_template_is_made_once_shown_changed_and_deleted(as_owner: Browser, ac
     stale = as_owner.post(f"{SCREEN}{row.id}", data=values(acme, version="1", note="Mine"))
     assert stale.status_code == 409
     assert "Other words" in stale.text
-    assert ">Mine</textarea>" in stale.text.replace("\n", "")
+    assert "Mine</textarea>" in stale.text
 
     assert as_owner.post(f"{SCREEN}{row.id}/delete").status_code == 303
     assert desk.stored(acme, InvoiceTemplate, name="Letters") == []
