@@ -16,6 +16,9 @@
       delimiter: ",",
       options: [...new Set([...known(field), ...names])].map((name) => ({ value: name, text: name })),
       create: true,
+      // Enter takes what was typed, not an option that was highlighted before the last letter
+      addPrecedence: true,
+      refreshThrottle: 0,
       createOnBlur: true,
       persist: false,
       hideSelected: true,

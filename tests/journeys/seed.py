@@ -23,9 +23,11 @@ from core.ids import new_id
 from core.tenancy import tenant_scope
 from core.uow import unit_of_work
 from mail import queue
-from payments import gateway_accounts, refills, saved_cards
+from payments import client_templates, gateway_accounts, refills, saved_cards
+from payments.client_templates import TemplateValues
 from payments.models import GatewayCustomer
 from tenants import client_notes, tags
+from tenants.client_templates import TemplateGeneral
 from tests.factories import cast
 from tests.journeys.people import COMET, NEBULA
 from worker.send import send_jobs_to
@@ -53,6 +55,12 @@ def _set_up(settings: Settings, acme: cast.Tenant) -> None:
     with tenant_scope(acme.scope), unit_of_work() as session:
         payment_terms.create_terms(
             session, reseller_id=acme.id, name="Every week", every_days=7, grace_days=14
+        )
+        client_templates.create_template(
+            session,
+            request_id=new_id(),
+            reseller_id=acme.id,
+            values=TemplateValues(TemplateGeneral("Retail")),
         )
         tax_profiles.create_profile(
             session,
