@@ -114,3 +114,40 @@ def test_an_error_of_the_database_shows_no_values(settings):
                 text("select 1 / cast(:none as int), :secret"), {"none": 0, "secret": "a-password"}
             )
         assert "a-password" not in str(broken.value)
+
+
+def test_an_upgrade_reaches_the_rows_that_the_wall_hides_from_the_owner(settings, postgres):
+    """Revision 0008 gives old roles the rights to templates, and old resellers a standard one."""
+    from alembic import command
+
+    schema.bootstrap(settings.database_url_admin, "older")
+    with create_engine(postgres.url("portal_owner", "older")).connect() as owner:
+        command.upgrade(schema.alembic_config(owner), "0007")
+        owner.commit()
+    with create_engine(
+        postgres.url("postgres", "older"), isolation_level="AUTOCOMMIT"
+    ).connect() as anybody:
+        anybody.execute(
+            text(
+                "insert into resellers (id, path, name, code, currency, timezone)"
+                " overriding system value values (1, '{1}', 'Old', 'old', 'USD', 'UTC')"
+            )
+        )
+        anybody.execute(
+            text(
+                "insert into roles (reseller_id, name, permissions) values"
+                " (1, 'Owner', '{terms:read,terms:write}'), (1, 'Viewer', '{terms:read}'),"
+                " (1, 'Clerk', '{clients:write}')"
+            )
+        )
+        with create_engine(postgres.url("portal_owner", "older")).connect() as owner:
+            command.upgrade(schema.alembic_config(owner), "0008")
+            owner.commit()
+        rows = anybody.execute(text("select name, permissions from roles")).all()
+        roles = {row.name: row.permissions for row in rows}
+        templates = anybody.execute(text("select name, is_default from invoice_templates")).all()
+    assert {"templates:read", "templates:write"} <= set(roles["Owner"])
+    assert "templates:read" in roles["Viewer"]
+    assert "templates:write" not in roles["Viewer"]
+    assert not any(right.startswith("templates:") for right in roles["Clerk"])
+    assert [tuple(row) for row in templates] == [("Standard", True)]
