@@ -45,6 +45,20 @@ class Column:
     title: LazyString | None = None
 
 
+def split_tags(row: Any) -> list[tuple[str, str]]:  # noqa: ANN401 (a row of any query)
+    """Name and colour of each tag, by name."""
+    pairs = (one.partition(":") for one in row.tags or ())
+    return sorted(((name, color) for color, _colon, name in pairs), key=_by_name)
+
+
+def _by_name(tag: tuple[str, str]) -> str:
+    return tag[0].casefold()
+
+
+def _tag_names(row: Any) -> tuple[str, ...]:  # noqa: ANN401
+    return tuple(name for name, _color in split_tags(row))
+
+
 def _role(row: Any) -> str:  # noqa: ANN401 (a row of any query)
     if row.is_originator:
         return "orig_term" if row.is_terminator else "orig"
@@ -76,7 +90,7 @@ COLUMNS: tuple[Column, ...] = (
     _figure("live", _l("Live"), is_default=True, title=_l("Payments less charges so far")),
     _figure("fixed", _l("Fixed"), is_default=True, title=_l("Payments less invoices issued")),
     _same("terms", _l("Pay terms"), "text", is_default=True),
-    Column("tags", _l("Tags"), "tags", ("tags",), lambda row: tuple(row.tags or ()), True),
+    Column("tags", _l("Tags"), "tags", ("tags",), _tag_names, True),
     _same("reseller", _l("Reseller"), "text", is_default=True),
     _same("status", _l("Status"), "word"),
     Column("role", _l("Role"), "word", ("is_originator", "is_terminator"), _role),
@@ -136,7 +150,7 @@ def select_clients(columns: Sequence[Column]) -> Select[Any]:
 
 def _tags() -> Any:  # noqa: ANN401 (an array subquery)
     return (
-        select(func.array_agg(Tag.name))
+        select(func.array_agg(Tag.color + ":" + Tag.name))
         .select_from(ClientTag)
         .join(Tag, and_(Tag.reseller_id == ClientTag.reseller_id, Tag.id == ClientTag.tag_id))
         .where(ClientTag.reseller_id == Client.reseller_id, ClientTag.client_id == Client.id)

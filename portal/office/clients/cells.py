@@ -21,7 +21,7 @@ from markupsafe import Markup, escape
 
 from portal import formatting
 from portal.listing import url_pattern
-from portal.office.client_columns import Column
+from portal.office.client_columns import Column, split_tags
 from portal.office.words import tone, word
 from portal.viewer import current_viewer
 from tenants.models import CLIENT_STATUSES
@@ -249,10 +249,15 @@ def _tags(column: Column) -> Draw:
     start = _open(column, "nowrap")
 
     def draw(row: Any) -> str:  # noqa: ANN401
-        names = sorted(column.read(row), key=str.casefold)
-        chips = [f'<span class="chip">{escape(name)}</span>' for name in names[:_SHOWN_TAGS]]
-        if more := names[_SHOWN_TAGS:]:
-            title = escape(", ".join(more))
+        if not row.tags:
+            return f"{start}></td>"
+        tags = split_tags(row)
+        chips = [
+            f'<span class="chip{f" tag-{color}" if color else ""}">{escape(name)}</span>'
+            for name, color in tags[:_SHOWN_TAGS]
+        ]
+        if more := tags[_SHOWN_TAGS:]:
+            title = escape(", ".join(name for name, _color in more))
             chips.append(f'<span class="chip" title="{title}">+{len(more)}</span>')
         return f"{start}>{''.join(chips)}</td>"
 

@@ -12,7 +12,7 @@ from billing.models import ClientBalance
 from core.tenancy import tenant_scope
 from core.uow import unit_of_work
 from portal import keyset, listing
-from tenants import client_blocks
+from tenants import client_blocks, tags
 from tenants.clients import get_client
 from tenants.models import Client as ClientRow
 from tests.factories.cast import Client, Tenant, make_client, make_tenant
@@ -254,6 +254,16 @@ def test_balances_of_a_client_are_read_with_the_list(
         )
 
     assert "12.50" in as_owner.get(LIST).text
+
+
+def test_a_tag_wears_its_colour(as_owner: Browser, acme: Tenant, acme_client: Client) -> None:
+    with tenant_scope(acme.scope), unit_of_work() as session:
+        tags.create_tag(session, reseller_id=acme.id, name="a: b", color="red")
+        client_blocks.save_tags(session, get_client(session, acme_client.id), ["a: b", "plain"])
+
+    text = as_owner.get(LIST).text
+
+    assert '<span class="chip tag-red">a: b</span><span class="chip">plain</span>' in text
 
 
 class TestIcons:
