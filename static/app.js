@@ -231,8 +231,10 @@
   const typed = new Map();
 
   document.addEventListener("htmx:beforeSwap", (event) => {
-    for (const field of event.detail.target.querySelectorAll("[data-keep-typed]")) {
-      typed.set(field.id, field.value);
+    const { target, xhr, requestConfig } = event.detail;
+    const sent = xhr.status < 400 && requestConfig.elt.closest?.("form[data-empties]");
+    for (const field of target.querySelectorAll("[data-keep-typed]")) {
+      if (!sent?.contains(field)) typed.set(field.id, field.value);
     }
   });
 

@@ -12,6 +12,7 @@ import structlog
 from argon2 import PasswordHasher
 
 from sandbox.embedded import Postgres, Redis, start_postgres, start_redis
+from tests.browsers import chromium  # noqa: F401 (a fixture of all tests)
 
 _SETTINGS = {
     "ENVIRONMENT": "development",

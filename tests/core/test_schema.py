@@ -1,7 +1,11 @@
 """The start-up checks of the wall between tenants."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from core import schema
@@ -116,17 +120,23 @@ def test_an_error_of_the_database_shows_no_values(settings):
         assert "a-password" not in str(broken.value)
 
 
+@contextmanager
+def _connect(url: str, **options: Any) -> Iterator[Connection]:
+    engine = create_engine(url, **options)
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
 def test_an_upgrade_reaches_the_rows_that_the_wall_hides_from_the_owner(settings, postgres):
     """Revision 0008 gives old roles the rights to templates, and old resellers a standard one."""
     from alembic import command
 
     schema.bootstrap(settings.database_url_admin, "older")
-    with create_engine(postgres.url("portal_owner", "older")).connect() as owner:
+    with _connect(postgres.url("portal_owner", "older")) as owner:
         command.upgrade(schema.alembic_config(owner), "0007")
         owner.commit()
-    with create_engine(
-        postgres.url("postgres", "older"), isolation_level="AUTOCOMMIT"
-    ).connect() as anybody:
+    with _connect(postgres.url("postgres", "older"), isolation_level="AUTOCOMMIT") as anybody:
         anybody.execute(
             text(
                 "insert into resellers (id, path, name, code, currency, timezone)"
@@ -140,7 +150,7 @@ def test_an_upgrade_reaches_the_rows_that_the_wall_hides_from_the_owner(settings
                 " (1, 'Clerk', '{clients:write}')"
             )
         )
-        with create_engine(postgres.url("portal_owner", "older")).connect() as owner:
+        with _connect(postgres.url("portal_owner", "older")) as owner:
             command.upgrade(schema.alembic_config(owner), "0008")
             owner.commit()
         rows = anybody.execute(text("select name, permissions from roles")).all()

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.browsers import COUNT_VIOLATIONS, PHONE, WIDE
 from tests.journeys.people import PanelClient, Staff
 from tests.journeys.site import ROOT, Site, running_site
-from tests.portal.test_look_in_browser import COUNT_VIOLATIONS, PHONE, QUIET, WIDE
 
-CHROMIUM = Path("/usr/bin/chromium")
 KEPT = ROOT / "var" / "journeys"
 
 
@@ -34,17 +33,6 @@ def seeded(site: Site) -> dict[str, Any]:
     """Acme, ready to take cards, with one client; and Globex."""
     found: dict[str, Any] = json.loads(site.run("tests.journeys.seed").splitlines()[-1])
     return found
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    assert CHROMIUM.exists(), (
-        f"{CHROMIUM} is missing: journeys need Debian's browser. As root: make chromium"
-    )
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
-        yield launched
-        launched.close()
 
 
 @pytest.hookimpl(wrapper=True)

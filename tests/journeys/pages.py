@@ -7,7 +7,7 @@ from axe_playwright_python.base import AxeResults
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.portal.test_look_in_browser import WCAG
+from tests.browsers import WCAG
 from tests.tenancy.routes import find_endpoint, list_rows
 
 ALL_RULES = {**WCAG, "resultTypes": ["violations"]}

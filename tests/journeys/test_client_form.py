@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browsers import PHONE, WIDE
 from tests.journeys.pages import troubles_in_the_dark, troubles_of
 from tests.journeys.people import Staff
-from tests.portal.test_look_in_browser import PHONE, WIDE
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(280)]
 NAME = "Meridian Voice"

@@ -5,11 +5,11 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browsers import PHONE
 from tests.journeys.conftest import OpenPage
 from tests.journeys.pages import troubles_in_the_dark, troubles_of
 from tests.journeys.people import COMET, Staff
 from tests.journeys.site import Site
-from tests.portal.test_look_in_browser import PHONE
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(280)]
 LIST = "/office/clients/"

@@ -6,10 +6,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tests.browsers import PHONE
 from tests.journeys.pages import troubles_in_the_dark, troubles_of, walk_pages
 from tests.journeys.people import PanelClient, Person, Staff
 from tests.journeys.site import Site, wait_for
-from tests.portal.test_look_in_browser import PHONE
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(280)]
 

@@ -159,6 +159,7 @@ def _shows_no_secret(page: Page) -> None:
 # Answers that are no page of their own, each with the reason.
 NO_PAGES = {
     "office_clients.download_file": "a file",
+    "office_clients.edit_note": "a dialog of one's own note: test_client_page walks it",
     "office_clients.search_options": "what a field could mean, asked for while one types",
     "office_list_views.edit": "a dialog of a chosen view: test_clients_list walks it",
     "office_list_views.new": "a dialog of a narrowed list: test_clients_list walks it",

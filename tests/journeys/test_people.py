@@ -7,11 +7,11 @@ import pyotp
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browsers import PHONE
 from tests.factories.cast import PASSWORD
 from tests.journeys.pages import troubles_in_the_dark, troubles_of
 from tests.journeys.people import COMET, PanelClient, Staff
 from tests.journeys.site import Site, wait_for
-from tests.portal.test_look_in_browser import PHONE
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(280)]
 IDA, IDA_PASSWORD = "ida@acme.example", "seventeen blue kettles"

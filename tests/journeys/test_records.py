@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.browsers import PHONE
 from tests.journeys.pages import troubles_in_the_dark, troubles_of
 from tests.journeys.people import COMET, Staff
 from tests.journeys.site import Site, wait_for
-from tests.portal.test_look_in_browser import PHONE
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(280)]
 OWNER = "owner@acme.example"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
+from tests.browsers import PHONE
 from tests.journeys.pages import troubles_in_the_dark, troubles_of
 from tests.journeys.people import Staff
-from tests.portal.test_look_in_browser import PHONE
 
 ROWS = 120
 OWNER = "owner@acme.example"

@@ -72,3 +72,13 @@ def test_a_person_chooses_the_language_of_its_pages(as_owner, as_client, path: s
     assert '<html lang="de"' in page
     assert "Passwort ändern" in page
     assert person.post(f"{path}/language", data={"locale": "xx"}).status_code == 422
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_every_text_is_translated_and_none_is_left_over(code: str):
+    translated = {
+        message.id for message in catalog(code) if message.id and all(forms(message.string))
+    }
+    wanted = set(source())
+    assert wanted - translated == set()
+    assert translated - wanted == set()

@@ -1,55 +1,28 @@
 """The gallery in a real browser: nothing refused by the policy, usable by everybody, and alive."""
 
-import threading
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect, sync_playwright
-from werkzeug.serving import make_server
+from playwright.sync_api import expect
 
+from tests.browsers import COUNT_VIOLATIONS, PHONE, WCAG, WIDE, serving
 from tests.portal.gallery import gallery_app
 
 pytestmark = pytest.mark.journey
 
-QUIET = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-WIDE = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
-COUNT_VIOLATIONS = """
-window.refused = [];
-document.addEventListener('securitypolicyviolation', e => refused.push(e.violatedDirective));
-"""
-
 
 @pytest.fixture(scope="module")
 def address():
-    server = make_server("127.0.0.1", 0, gallery_app(), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/gallery"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=QUIET)
-        yield launched
-        launched.close()
+    with serving(gallery_app()) as address:
+        yield f"{address}/gallery"
 
 
 @pytest.fixture
-def open_page(browser, address):
+def open_page(chromium, address):
     """Open a page of the gallery; at the end nothing may have been refused or have failed."""
     contexts, failures = [], []
 
     def open_page(path, *, viewport=WIDE, scheme="light", **more):
-        context = browser.new_context(viewport=viewport, color_scheme=scheme, **more)
+        context = chromium.new_context(viewport=viewport, color_scheme=scheme, **more)
         contexts.append(context)
         page = context.new_page()
         page.add_init_script(COUNT_VIOLATIONS)

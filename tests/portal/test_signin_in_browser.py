@@ -1,36 +1,20 @@
 """The doors and the account page in a real browser, on a phone and on a desk."""
 
-import threading
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from werkzeug.serving import make_server
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browsers import COUNT_VIOLATIONS, PHONE, WCAG, WIDE, serving
 from tests.factories.cast import PASSWORD, Client, Tenant
-from tests.portal.test_look_in_browser import COUNT_VIOLATIONS, PHONE, QUIET, WCAG, WIDE
 
 pytestmark = pytest.mark.journey
 
 
 @pytest.fixture(scope="module")
 def address(app: Flask):
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=QUIET)
-        yield launched
-        launched.close()
+    with serving(app) as address:
+        yield address
 
 
 def open_page(chromium: Browser, viewport: dict[str, int], scheme: str = "light") -> Page:

@@ -9,8 +9,7 @@ from uuid import UUID
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from werkzeug.serving import make_server
+from playwright.sync_api import Browser, Page, expect
 
 from core import jobs
 from core.jobs import Job
@@ -20,31 +19,18 @@ from payments import auto_payment, charging, lookups, saved_cards
 from payments.auto_payment import AutoPayment
 from payments.gateway_accounts import open_gateway
 from tenants import clients
+from tests.browsers import COUNT_VIOLATIONS, PHONE, WCAG, WIDE, serving
 from tests.payments.till import Till
 from tests.portal.browser import signed_in
 from tests.portal.panel import story
-from tests.portal.test_look_in_browser import COUNT_VIOLATIONS, PHONE, QUIET, WCAG, WIDE
 
 pytestmark = pytest.mark.journey
 
 
 @pytest.fixture(scope="module")
 def address(panel_app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, panel_app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=QUIET)
-        yield launched
-        launched.close()
+    with serving(panel_app) as address:
+        yield address
 
 
 @pytest.fixture

@@ -1,51 +1,36 @@
 """The platform's screens in a real browser: usable by everybody, nothing refused, and alive."""
 
-import threading
 from datetime import timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from sqlalchemy import func, select
-from werkzeug.serving import make_server
 
 from core.platform_uow import platform_unit_of_work
 from tenants.models import Reseller
+from tests.browsers import COUNT_VIOLATIONS, PHONE, WCAG, WIDE, serving
 from tests.factories.cast import make_tenant
 from tests.portal.browser import signed_in
 from tests.portal.platform import rows
-from tests.portal.test_look_in_browser import COUNT_VIOLATIONS, PHONE, QUIET, WCAG, WIDE
 
 pytestmark = pytest.mark.journey
 
 
 @pytest.fixture(scope="module")
 def address(app):
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=QUIET)
-        yield launched
-        launched.close()
+    with serving(app) as address:
+        yield address
 
 
 @pytest.fixture
-def open_page(app, browser, address, platform_admin):
+def open_page(app, chromium, address, platform_admin):
     """Open a page as the platform's admin; nothing may be refused or fail."""
     contexts, failures = [], []
     token = signed_in(app, "platform", platform_admin, None).cookie_value("platform")
 
     def open_page(path, *, viewport=WIDE, scheme="light", **more):
-        context = browser.new_context(viewport=viewport, color_scheme=scheme, **more)
+        context = chromium.new_context(viewport=viewport, color_scheme=scheme, **more)
         context.add_cookies([{"name": "office_session", "value": token, "url": address}])
         contexts.append(context)
         page = context.new_page()
