@@ -197,7 +197,8 @@ def _insert(
                 created_at=at,
             )
             # a double click may come to two web processes at once: the loser finds the winner's row
-            .on_conflict_do_nothing(index_elements=[Refill.id])
+            # (no index is named: the id stands in several, and any of them may notice it first)
+            .on_conflict_do_nothing()
             .returning(Refill.id)
         )
         existing = session.scalar(select(Refill).where(Refill.id == refill_id))

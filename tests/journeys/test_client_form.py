@@ -55,7 +55,7 @@ def test_a_template_fills_the_form_and_a_colleague_is_merged(owner: Staff, site,
     owner.fills("name", "Wholesale EUR")
     owner.dialog.locator("[name=is_default]").check()
     owner.dialog.locator("[name=currency]").select_option("EUR")
-    owner.dialog.locator("[name=payment_terms_id]").select_option(label="Every week")
+    owner.chooses("payment_terms_id", "Every week")
     owner.fills("credit", "250")
     owner.fills("notify_client", "20")
     entry = owner.dialog.locator("#tags-ts-control")

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, inspect, select, update
 from werkzeug.test import TestResponse
 
 from billing import invoices, payment_accounts, transactions
@@ -182,9 +182,10 @@ def mail(tenant: Tenant, client: Client | None, subject: str = "Hello", **change
 
 
 def stored(tenant: Tenant, model: Any, **where: Any) -> list[Any]:
-    """Rows of the tenant as they are now."""
+    """Rows of the tenant as they are now, oldest first."""
     with tenant_scope(tenant.scope), unit_of_work() as session:
-        return list(session.scalars(select(model).filter_by(**where)))
+        order = inspect(model).primary_key
+        return list(session.scalars(select(model).filter_by(**where).order_by(*order)))
 
 
 def htmx(browser: Browser, path: str) -> TestResponse:
