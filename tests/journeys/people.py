@@ -83,6 +83,7 @@ class Staff(Person):
         expect(self.dialog).not_to_be_visible()
 
     def turns_on_invoicing(self, last_invoiced_on: date) -> None:
+        self.page.reload()  # it may still be drawing itself anew, and would take the link away
         self.page.get_by_role("link", name="Edit", exact=True).first.click()
         expect(self.dialog).to_be_visible()
         self._opens_block("Autoinvoicing")
