@@ -32,8 +32,10 @@ from portal.health import bp as health
 from portal.navigation import menu_for
 from portal.office import words
 from portal.office.audit import bp as office_audit
+from portal.office.autoinvoicing import bp as office_autoinvoicing
 from portal.office.client_templates import bp as office_client_templates
 from portal.office.clients import bp as office_clients
+from portal.office.currencies import bp as office_currencies
 from portal.office.events import bp as office_events
 from portal.office.gateways import bp as office_gateways
 from portal.office.home import bp as office_home
@@ -44,7 +46,11 @@ from portal.office.list_views import bp as office_list_views
 from portal.office.mail import bp as office_mail
 from portal.office.mail_templates import bp as office_mail_templates
 from portal.office.mass_edit import bp as office_mass_edit
+from portal.office.packages import bp as office_packages
+from portal.office.payment_accounts import bp as office_payment_accounts
+from portal.office.payment_imports import bp as office_payment_imports
 from portal.office.refills import bp as office_refills
+from portal.office.reports import bp as office_reports
 from portal.office.resellers import bp as office_resellers
 from portal.office.resellers import settings_bp as office_settings
 from portal.office.roles import bp as office_roles
@@ -107,6 +113,12 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_tags,
     office_mail_templates,
     office_list_views,
+    office_reports,
+    office_payment_imports,
+    office_payment_accounts,
+    office_packages,
+    office_currencies,
+    office_autoinvoicing,
     platform_home,
     platform_resellers,
     platform_ledger,

@@ -62,6 +62,7 @@ OFFICE = (
                 "template",
                 Permission.TEMPLATES_READ,
             ),
+            Entry(_l("Packages"), "office_packages.index", "package", Permission.PACKAGES_READ),
             Entry(_l("Tags"), "office_tags.index", "tags", Permission.TAGS_READ),
         ),
     ),
@@ -78,6 +79,26 @@ OFFICE = (
                 _l("Invoices"), "office_invoices.index", "file-invoice", Permission.INVOICES_READ
             ),
             Entry(_l("Refills"), "office_refills.index", "credit-card", Permission.PAYMENTS_READ),
+            Entry(
+                _l("Autoinvoicing"),
+                "office_autoinvoicing.index",
+                "repeat",
+                Permission.INVOICES_READ,
+            ),
+            Entry(
+                _l("Import payments"),
+                "office_payment_imports.index",
+                "file-import",
+                Permission.TRANSACTIONS_WRITE,
+            ),
+        ),
+    ),
+    Section(
+        _l("Reports"),
+        (
+            Entry(_l("Balance report"), "office_reports.balance", "scale", Permission.REPORTS_READ),
+            Entry(_l("Aging"), "office_reports.aging", "hourglass", Permission.REPORTS_READ),
+            Entry(_l("Revenue"), "office_reports.revenue", "chart-bar", Permission.REPORTS_READ),
         ),
     ),
     Section(
@@ -90,6 +111,13 @@ OFFICE = (
                 Permission.TERMS_READ,
             ),
             Entry(_l("Tax profiles"), "office_taxes.index", "percentage", Permission.TAXES_READ),
+            Entry(_l("Currencies"), "office_currencies.index", "coins", Permission.CURRENCIES_READ),
+            Entry(
+                _l("Payment accounts"),
+                "office_payment_accounts.index",
+                "building-bank",
+                Permission.PAYMENT_ACCOUNTS_READ,
+            ),
             Entry(
                 _l("Payment gateways"),
                 "office_gateways.index",

@@ -129,7 +129,7 @@ def _connect(url: str, **options: Any) -> Iterator[Connection]:
 
 
 def test_an_upgrade_reaches_the_rows_that_the_wall_hides_from_the_owner(settings, postgres):
-    """Revision 0008 gives old roles the rights to templates, and old resellers a standard one."""
+    """Revisions 0008 and 0016 give old roles new rights; old resellers get a standard template."""
     from alembic import command
 
     schema.bootstrap(settings.database_url_admin, "older")
@@ -156,8 +156,18 @@ def test_an_upgrade_reaches_the_rows_that_the_wall_hides_from_the_owner(settings
         rows = anybody.execute(text("select name, permissions from roles")).all()
         roles = {row.name: row.permissions for row in rows}
         templates = anybody.execute(text("select name, is_default from invoice_templates")).all()
+        with _connect(postgres.url("portal_owner", "older")) as owner:
+            command.upgrade(schema.alembic_config(owner), "0016")
+            owner.commit()
+        rows = anybody.execute(text("select name, permissions from roles")).all()
+        later = {row.name: row.permissions for row in rows}
     assert {"templates:read", "templates:write"} <= set(roles["Owner"])
     assert "templates:read" in roles["Viewer"]
     assert "templates:write" not in roles["Viewer"]
+    assert {"packages:read", "packages:write"} <= set(later["Owner"])
+    assert [right for right in later["Viewer"] if right.startswith("p")] == [
+        "packages:read",
+        "payment_accounts:read",
+    ]
     assert not any(right.startswith("templates:") for right in roles["Clerk"])
     assert [tuple(row) for row in templates] == [("Standard", True)]

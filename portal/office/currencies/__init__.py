@@ -1,0 +1,5 @@
+"""Currencies: precision, and exchange rates by date."""
+
+from portal.office.currencies.blueprint import bp
+
+__all__ = ["bp"]

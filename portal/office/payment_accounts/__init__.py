@@ -1,0 +1,5 @@
+"""Payment accounts: where money is received."""
+
+from portal.office.payment_accounts.blueprint import bp
+
+__all__ = ["bp"]

@@ -1,0 +1,5 @@
+"""Payments and opening balances from a file."""
+
+from portal.office.payment_imports.blueprint import bp
+
+__all__ = ["bp"]

@@ -1,0 +1,5 @@
+"""Balance report, aging and revenue."""
+
+from portal.office.reports.blueprint import bp
+
+__all__ = ["bp"]
