@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 PORT ?= 8080
 BIN := .venv/bin
 READY := .venv/.ready
-TEST_PROCESSES ?= auto
+TEST_PROCESSES ?= 4
 TESTS ?= tests
 LOCK_OPTIONS ?=
 TEMPLATES := templates sandbox/mailbox/templates
@@ -30,7 +30,7 @@ run: setup ## Run the whole portal on this machine; PORT=9000 chooses another po
 	@PORT=$(PORT) $(BIN)/python -m sandbox.run
 
 test: setup check chromium ## Run every check; TESTS=tests/billing takes a part
-	$(BIN)/pytest -n $(TEST_PROCESSES) --maxprocesses 4 --dist loadfile $(TESTS)
+	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile $(TESTS)
 
 check: $(READY) ## Run the fast checks: format, lint, import contracts, types, templates
 	$(BIN)/ruff format --check --quiet .

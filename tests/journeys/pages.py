@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator
 from urllib.parse import urlsplit
 
-from axe_playwright_python.base import AxeResults
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
@@ -49,9 +48,10 @@ def walk_pages(
 def troubles_of(page: Page) -> list[str]:
     """What is wrong with the page as it stands."""
     found = []
-    axe = Axe().run(page, options=ALL_RULES)
-    if axe.violations_count:
-        found.append(axe.generate_report())
+    if not _was_looked_at(page, "light"):
+        axe = Axe().run(page, options=ALL_RULES)
+        if axe.violations_count:
+            found.append(axe.generate_report())
     refused = page.evaluate("window.refused")
     if refused:
         found.append(f"refused by the policy: {refused}")
@@ -61,9 +61,32 @@ def troubles_of(page: Page) -> list[str]:
 
 
 def troubles_in_the_dark(page: Page) -> list[str]:
-    """The same page with the other colours, after `troubles_of`, which has brought Axe along."""
+    """The same page with the other colours, after `troubles_of`."""
+    if _was_looked_at(page, "dark"):
+        return []
     page.emulate_media(color_scheme="dark")
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
-    axe = AxeResults(page.evaluate("options => axe.run(options)", CONTRAST))
+    axe = Axe().run(page, options=CONTRAST)
     page.emulate_media(color_scheme="light")
     return [axe.generate_report()] if axe.violations_count else []
+
+
+# Axe takes a second for a page: the same state of the same view is looked at once per process
+_STATE = """() => [
+  document.querySelector('#dialog[open] .dialog-body')?.parentElement.id ?? '',
+  document.querySelector('#confirm[open]') ? 'asks' : '',
+  document.querySelectorAll('.is-invalid, [data-error-summary]').length ? 'mistakes' : '',
+  document.querySelectorAll('#main table tbody tr').length ? 'rows' : '',
+  [...document.querySelectorAll('#main form')]
+    .map(form => (form.getAttribute('action') ?? '').replace(/[0-9a-f-]{4,}/g, '')),
+  document.documentElement.lang, innerWidth,
+].join('|')"""
+_looked_at: set[tuple[str, str, str]] = set()
+
+
+def _was_looked_at(page: Page, scheme: str) -> bool:
+    endpoint = find_endpoint(urlsplit(page.url).path, "GET") or page.url
+    state = (endpoint, str(page.evaluate(_STATE)), scheme)
+    known = state in _looked_at
+    _looked_at.add(state)
+    return known

@@ -85,8 +85,9 @@ STATES = {
 }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize(
+    ("viewport", "scheme"), [(WIDE, "light"), (PHONE, "dark")], ids=["wide", "phone"]
+)
 @pytest.mark.parametrize("state", STATES)
 def test_everybody_can_use_it(open_page, state, viewport, scheme):
     path, prepare = STATES[state]

@@ -159,8 +159,9 @@ def full(till: Till) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [PHONE, WIDE], ids=["phone", "wide"])
+@pytest.mark.parametrize(
+    ("viewport", "scheme"), [(WIDE, "light"), (PHONE, "dark")], ids=["wide", "phone"]
+)
 def test_every_page_can_be_used_by_everybody(
     open_page: Callable[..., Page], address: str, full: dict[str, str], viewport, scheme: str
 ) -> None:
