@@ -19,20 +19,26 @@ from typing import Literal
 from openpyxl import load_workbook
 
 from core.errors import InvalidInputError
-from core.sheet_writer import as_before, plain_figures
+from core.sheet_writer import SHEET_ROWS, as_before, plain_figures
 
 MOST_BYTES = 10 * 1024 * 1024
 MOST_ROWS = 50_000
 MOST_COLUMNS = 100
 MOST_CELL = 5_000
 """Characters of a cell that are read."""
-MOST_UNPACKED = 200 * 1024 * 1024
+MOST_UNPACKED = 120 * 1024 * 1024
+MOST_STRINGS = 30 * 1024 * 1024
+"""Bytes of the table of texts, which is held in memory as a whole."""
 MOST_PARTS = 1_000
 # an honest sheet packs well, but not like a bomb
-MOST_RATIO = 200
+MOST_RATIO = 100
+LAST_LINE = SHEET_ROWS + 1
+"""No sheet has lines below it (ECMA-376 leaves it open, every spreadsheet has this end)."""
 _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE = 64 * 1024
 _ENTITIES = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_STRINGS = re.compile(rb"<[^<>]*sharedStrings\+xml[^<>]*>", re.IGNORECASE)
+_PART = re.compile(rb"PartName\s*=\s*[\"']([^\"']+)")
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 Kind = Literal["csv", "xlsx"]
@@ -156,15 +162,34 @@ def _check_package(content: bytes) -> None:
                 raise InvalidInputError("The file unpacks to more than we read.", "file")
             if "xl/workbook.xml" not in package.namelist():
                 raise broken
+            _check_strings(package)
             for part in parts:
                 if part.filename.endswith((".xml", ".rels")):
                     with package.open(part) as xml:
                         if _ENTITIES.search(xml.read(_SAMPLE)):
                             raise broken
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        OSError,
+        EOFError,
+        NotImplementedError,
+        KeyError,
+    ) as error:
         raise broken from error
     except RuntimeError as error:
         raise InvalidInputError("The file is protected by a password.", "file") from error
+
+
+def _check_strings(package: zipfile.ZipFile) -> None:
+    """The table of texts is whatever part the package says it is."""
+    with package.open("[Content_Types].xml") as types:
+        named = _STRINGS.findall(types.read(_SAMPLE))
+    found = {
+        name.decode("utf-8", "replace").lstrip("/") for tag in named for name in _PART.findall(tag)
+    }
+    if sum(one.file_size for one in package.infolist() if one.filename in found) > MOST_STRINGS:
+        raise InvalidInputError("The file unpacks to more than we read.", "file")
 
 
 def _xlsx_rows(content: bytes) -> Iterator[list[str]]:
@@ -174,8 +199,13 @@ def _xlsx_rows(content: bytes) -> Iterator[list[str]]:
         sheet = book.worksheets[0]
         # what the file says of its size may be wrong, and would cut or stretch it
         sheet.reset_dimensions()
-        for row in sheet.iter_rows(max_col=MOST_COLUMNS + 1, values_only=True):
-            yield [_text(cell) for cell in row]
+        # a line may claim any number, and all before it would be made up as blank ones
+        lines = sheet.iter_rows(max_row=LAST_LINE + 1, max_col=MOST_COLUMNS + 1, values_only=True)
+        for number, row in enumerate(lines, 1):
+            if number > LAST_LINE:
+                raise ValueError("a line below the end of every sheet")
+            is_blank = row.count(None) == len(row)
+            yield [] if is_blank else [_text(cell) for cell in row]
     # a stranger's file may break the library anywhere
     except Exception as error:
         raise InvalidInputError("The file cannot be read as XLSX.", "file") from error

@@ -1,6 +1,7 @@
 """Tables that people bring: every encoding and separator, and nothing that harms us."""
 
 import io
+import random
 import zipfile
 from contextlib import suppress
 from datetime import UTC, date, datetime
@@ -129,6 +130,40 @@ def test_a_bomb_is_not_unpacked():
     content = _with_part(xlsx(["a"]), "xl/media/bomb.bin", b"\0" * 300 * 1024 * 1024)
     with pytest.raises(InvalidInputError, match="unpacks to more"):
         look_at(content)
+
+
+def test_a_line_that_claims_an_enormous_number_makes_up_no_lines_before_it():
+    line = (
+        b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+        b'<row r="1"><c t="inlineStr"><is><t>name</t></is></c></row>'
+        b'<row r="2000000000"><c t="inlineStr"><is><t>x</t></is></c></row></sheetData></worksheet>'
+    )
+    with pytest.raises(InvalidInputError, match="cannot be read"):
+        look_at(_with_part(xlsx(["a"]), "xl/worksheets/sheet1.xml", line))
+
+
+def test_a_line_at_the_end_of_the_sheet_is_read():
+    last = 1_048_576
+    line = (
+        b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+        b'<row r="1"><c t="inlineStr"><is><t>name</t></is></c></row>'
+        b'<row r="%d"><c t="inlineStr"><is><t>x</t></is></c></row></sheetData></worksheet>' % last
+    )
+    content = _with_part(xlsx(["a"]), "xl/worksheets/sheet1.xml", line)
+    assert list(read_rows(content, look_at(content))) == [(last, ["x"])]
+
+
+def test_a_table_of_texts_that_fills_the_memory_is_not_read():
+    content = xlsx(["name"], ["x"])
+    texts = b"<sst>" + b"<si><t>a</t></si>" * 2_000_000 + b"</sst>"
+    with zipfile.ZipFile(io.BytesIO(content)) as package:
+        types = package.read("[Content_Types].xml")
+    named = b'<Override PartName="/xl/texts.xml" ContentType="x/vnd.sharedStrings+xml"/></Types>'
+    content = _with_part(content, "[Content_Types].xml", types.replace(b"</Types>", named))
+    # what packs badly lets the whole look honest
+    content = _with_part(content, "ballast.bin", random.Random(1).randbytes(1_000_000))
+    with pytest.raises(InvalidInputError, match="unpacks to more"):
+        look_at(_with_part(content, "xl/texts.xml", texts))
 
 
 def test_entities_of_xml_are_refused():
