@@ -1,9 +1,12 @@
 """Which HTML may stand in a reseller's mail: what mail programs show, and nothing that acts."""
 
 import re
+from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 
-from mail.template_language import TemplateProblem
+from jinja2 import nodes
+
+from mail.template_language import TemplateProblem, parse_source
 
 _ATTRIBUTES = frozenset({"align", "class", "dir", "lang", "title", "valign"})
 _TAGS: dict[str, frozenset[str]] = {
@@ -19,10 +22,10 @@ _TAGS: dict[str, frozenset[str]] = {
     "td": frozenset({"colspan", "rowspan", "width"}),
     "th": frozenset({"colspan", "rowspan", "scope", "width"}),
 }  # fmt: skip
-_STATEMENT = re.compile(r"{%.*?%}|{#.*?#}", re.DOTALL)
-_VALUE = re.compile(r"{{(.*?)}}", re.DOTALL)
 # what a value is replaced by for reading: letters, so that in a tag it is part of the tag's name
 _MARK = "xvaluex"
+# what stands for a whole condition or loop: it must not be found inside a tag
+_DECISION = "xdecisionx"
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _BEGUN_TAG = re.compile(r"<[a-zA-Z/!?]")
 _ADDRESS = re.compile(rf"(https?://|mailto:|tel:|{_MARK}\w+_url{_MARK})", re.IGNORECASE)
@@ -45,6 +48,9 @@ class _Reader(HTMLParser):
             raise TemplateProblem(
                 "The tag <%(tag)s> may not stand in a mail.", "body_html", tag=_shown(tag)
             )
+        if _DECISION in (self.get_starttag_text() or ""):
+            # what a tag says would depend on the branch, and nobody can read all ways through
+            raise TemplateProblem("Inside a tag no if or for may stand.", "body_html")
         if _MARK in _QUOTED.sub("", self.get_starttag_text() or ""):
             # without quotation marks a value with a space in it would be attributes of its own
             raise TemplateProblem(
@@ -80,8 +86,16 @@ class _Reader(HTMLParser):
 
 
 def check_html(source: str) -> None:
-    """Raises TemplateProblem for a tag, attribute or link that is not listed."""
-    plain = _VALUE.sub(lambda found: f"{_MARK}{_name(found[1])}{_MARK}", _STATEMENT.sub("", source))
+    """Raises TemplateProblem for a tag, attribute or link that is not listed.
+
+    Every branch and the body of every loop is whole by itself, so whichever way is taken, what is
+    sent is made of pieces that were read here.
+    """
+    for piece in _pieces(parse_source(source, "body_html").body):
+        _check_piece(piece)
+
+
+def _check_piece(plain: str) -> None:
     reader = _Reader()
     reader.feed(plain)
     reader.close()
@@ -90,9 +104,33 @@ def check_html(source: str) -> None:
         raise TemplateProblem("A tag has no end.", "body_html")
 
 
-def _name(expression: str) -> str:
-    return re.sub(r"\W", "", expression)
+def _pieces(parts: Sequence[nodes.Node]) -> Iterator[str]:
+    """The markup of these parts as one text, and that of everything inside them."""
+    written: list[str] = []
+    for part in parts:
+        if isinstance(part, nodes.Output):
+            written += [_written(one) for one in part.nodes]
+        elif isinstance(part, nodes.If):
+            written.append(_DECISION)
+            yield from _pieces(part.body)
+            yield from _pieces(part.elif_)
+            yield from _pieces(part.else_)
+        elif isinstance(part, nodes.For):
+            written.append(_DECISION)
+            yield from _pieces(part.body)
+            yield from _pieces(part.else_)
+        else:
+            raise TemplateProblem("This is not allowed in a mail.", "body_html")
+    yield "".join(written)
+
+
+def _written(node: nodes.Node) -> str:
+    if isinstance(node, nodes.TemplateData):
+        return node.data
+    # only the letter's own variable can be an address: not a text written into the braces
+    name = node.name if isinstance(node, nodes.Name) else "value"
+    return f"{_MARK}{name}{_MARK}"
 
 
 def _shown(name: str) -> str:
-    return name.replace(_MARK, "…")[:40]
+    return name.replace(_MARK, "…").replace(_DECISION, "…")[:40]

@@ -93,18 +93,23 @@ def check_source(source: str, field: str, variables: Collection[str]) -> None:
         )
     if "\x00" in source:
         raise TemplateProblem("This text holds a character that no mail can carry.", field)
+    tree = parse_source(source, field)
+    if sum(1 for _ in tree.find_all(nodes.Node)) > MAX_NODES:
+        raise TemplateProblem("This text has too many parts.", field)
+    for part in tree.body:
+        _check_node(part, field, frozenset(variables), None)
+
+
+def parse_source(source: str, field: str) -> nodes.Template:
+    """The text as a tree; raises TemplateProblem for one that cannot be read."""
     try:
-        tree = _get_environment("en", field).parse(source)
+        return _get_environment("en", field).parse(source)
     except TemplateSyntaxError as error:
         raise TemplateProblem(
             "Line %(line)s cannot be read: %(reason)s", field, line=error.lineno, reason=error
         ) from error
     except RecursionError as error:
         raise TemplateProblem("This text is nested too deeply.", field) from error
-    if sum(1 for _ in tree.find_all(nodes.Node)) > MAX_NODES:
-        raise TemplateProblem("This text has too many parts.", field)
-    for part in tree.body:
-        _check_node(part, field, frozenset(variables), None)
 
 
 def render_source(source: str, field: str, variables: Mapping[str, object], locale: str) -> str:
@@ -124,6 +129,9 @@ def render_source(source: str, field: str, variables: Mapping[str, object], loca
             written.append(piece)
     except SecurityError as error:
         raise TemplateProblem("This is not allowed in a mail.", field) from error
+    except (SyntaxError, MemoryError) as error:
+        # Jinja makes Python of it, which takes no more than so many blocks inside each other
+        raise TemplateProblem("This text is nested too deeply.", field) from error
     except (TemplateError, ArithmeticError, RecursionError) as error:
         raise TemplateProblem(
             "This text cannot be filled in: %(reason)s", field, reason=error

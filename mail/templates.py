@@ -59,7 +59,11 @@ def write(
 
 
 def fill_in(source: TemplateSource, variables: Mapping[str, object], locale: str) -> Letter:
-    """The source with values, its HTML in our frame. Raises TemplateProblem."""
+    """The source with values, its HTML in our frame. Raises TemplateProblem.
+
+    Its tags are looked at anew: what is stored may be older than a rule.
+    """
+    check_html(source.body_html)
     parts = {
         field: render_source(getattr(source, field), field, variables, locale) for field in FIELDS
     }
@@ -88,7 +92,6 @@ def check_template(name: str, source: TemplateSource, locale: str) -> Letter:
     variables = letter.examples()
     for field in FIELDS:
         check_source(getattr(source, field), field, variables)
-    check_html(source.body_html)
     if not source.body_text.strip():
         raise TemplateProblem("Write a plain text too: some read nothing else.", "body_text")
     return fill_in(source, variables, letters.known_locale(locale))

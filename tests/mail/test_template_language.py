@@ -9,7 +9,7 @@ from mail import letters
 from mail.letter_catalogue import get_letter, list_letters
 from mail.template_html import check_html
 from mail.template_language import MAX_NODES, TemplateProblem, check_source, render_source
-from mail.template_source import unfold_letter
+from mail.template_source import TemplateSource, unfold_letter
 from mail.templates import check_template, fill_in
 
 VALUES = {
@@ -133,6 +133,17 @@ def test_what_could_take_long_is_not_taken(source: str):
         check_source(source, "body_text", VALUES)
 
 
+def test_more_blocks_inside_each_other_than_python_takes_are_refused():
+    with pytest.raises(TemplateProblem, match="nested too deeply"):
+        say("{% if name %}" * 120 + "{% endif %}" * 120)
+
+
+def test_a_stored_text_that_no_rule_would_take_today_is_not_sent():
+    bad = TemplateSource("s", "t", "<script>alert(1)</script>")
+    with pytest.raises(TemplateProblem, match="script"):
+        fill_in(bad, {"name": "x"}, "en")
+
+
 def test_a_huge_output_is_cut_off():
     values = {**VALUES, "events": [{"text": "x" * 10_000}] * 200}
     with pytest.raises(TemplateProblem, match="too long"):
@@ -187,6 +198,12 @@ def test_what_is_wrong_is_said_in_plain_words(source: str, words: str):
         "<!-- never closed",
         "<a href=",
         "text < {{ name }} <p",
+        "{{ '{%' }}<script>alert(1)</script>{{ '%}' }}",
+        "{{ '{#' }}<img src=x onerror=y>{{ '#}' }}",
+        "<a href=\"{{ 'javascript:alert(1)//_url' }}\">x</a>",
+        "<a href='{{ name if 1 else reset_url }}'>x</a>",
+        '<a title="{% if 1 %}"{% else %} class="{% endif %} onclick=alert(1) ">x</a>',
+        "{% if name %}<p title='{% endif %}x",
     ],
 )
 def test_html_that_acts_is_refused(source: str):
