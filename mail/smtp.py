@@ -8,11 +8,12 @@ import re
 import smtplib
 import socket
 import ssl
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import Any, BinaryIO, Self
 from urllib.parse import urlsplit
 
 from core.config import Settings
@@ -22,6 +23,10 @@ from core.outbound import resolve_public
 IMPLICIT_TLS_PORT = 465
 ANSWER_PATIENCE = 4
 """The final answer may take this many timeouts: servers scan the mail before they give it."""
+BEFORE_PATIENCE = 5
+"""All that comes before the body may take so many timeouts together."""
+MOST_SAID = 1_000_000
+"""Bytes of answers that are read of one server."""
 _ERROR_LENGTH = 300
 
 
@@ -88,24 +93,84 @@ class _Reply(Exception):
         self.answer = _judge(code, text)
 
 
+class _Deadline:
+    """Cuts a connection off that takes too long as a whole: each word may come in time for ever."""
+
+    def __init__(self) -> None:
+        self._handle: socket.socket | None = None
+        self._timer: threading.Timer | None = None
+
+    def watch(self, connected: socket.socket, after_s: float) -> None:
+        # a handle of its own: it stays the connection's when TLS takes the first one over
+        self._handle = connected.dup()
+        self.set(after_s)
+
+    def set(self, after_s: float) -> None:
+        self._stop()
+        self._timer = threading.Timer(after_s, self._cut)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def close(self) -> None:
+        self._stop()
+        if self._handle is not None:
+            self._handle.close()
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _cut(self) -> None:
+        if self._handle is not None:
+            with suppress(OSError):
+                self._handle.shutdown(socket.SHUT_RDWR)
+
+
+class _Answers:
+    """What a server says, up to MOST_SAID: a line more may follow for ever."""
+
+    def __init__(self, lines: BinaryIO) -> None:
+        self._lines, self._left = lines, MOST_SAID
+
+    def readline(self, limit: int = -1) -> bytes:
+        line = self._lines.readline(limit)
+        self._left -= len(line)
+        if self._left < 0:
+            raise OSError("the server said too much")
+        return line
+
+    def close(self) -> None:
+        self._lines.close()
+
+
 class _Connection(smtplib.SMTP):
     """Goes to the address that was looked at; certificates are held against the host's name."""
 
-    def __init__(self, server: SmtpServer, address: str) -> None:
-        self._address = address
+    def __init__(self, server: SmtpServer, address: str, deadline: _Deadline) -> None:
+        self._address, self._deadline = address, deadline
+        self._whole_s = server.timeout_s * BEFORE_PATIENCE
         super().__init__(
             server.host, server.port, local_hostname=server.hello_name, timeout=server.timeout_s
         )
 
     def _get_socket(self, _host: str, port: int, timeout: float) -> socket.socket:
-        return socket.create_connection((self._address, port), timeout)
+        plain = socket.create_connection((self._address, port), timeout)
+        self._deadline.watch(plain, self._whole_s)
+        return plain
+
+    def getreply(self) -> tuple[int, bytes]:
+        _limit_answers(self)
+        return super().getreply()
 
 
 class _TlsConnection(smtplib.SMTP_SSL):
     """As above, encrypted from the first byte."""
 
-    def __init__(self, server: SmtpServer, address: str, *, context: ssl.SSLContext) -> None:
-        self._address = address
+    def __init__(
+        self, server: SmtpServer, address: str, deadline: _Deadline, *, context: ssl.SSLContext
+    ) -> None:
+        self._address, self._deadline = address, deadline
+        self._whole_s = server.timeout_s * BEFORE_PATIENCE
         super().__init__(
             server.host,
             server.port,
@@ -116,33 +181,48 @@ class _TlsConnection(smtplib.SMTP_SSL):
 
     def _get_socket(self, host: str, port: int, timeout: float) -> ssl.SSLSocket:
         plain = socket.create_connection((self._address, port), timeout)
+        self._deadline.watch(plain, self._whole_s)
         return self.context.wrap_socket(plain, server_hostname=host)
+
+    def getreply(self) -> tuple[int, bytes]:
+        _limit_answers(self)
+        return super().getreply()
+
+
+def _limit_answers(connection: Any) -> None:  # noqa: ANN401 (smtplib's own `file` has no type)
+    if connection.file is None and connection.sock is not None:
+        connection.file = _Answers(connection.sock.makefile("rb"))
 
 
 def hand_over(
     server: SmtpServer, *, sender: str, recipient: str, content: bytes, may_send: Callable[[], bool]
 ) -> Answer:
     """Try once. `may_send` is asked right before the body leaves; False withdraws the mail."""
+    deadline = _Deadline()
     try:
-        connection = _open(server)
+        connection = _open(server, deadline)
     except InvalidInputError as error:
+        deadline.close()
         return Answer(Outcome.LATER, error.message)
     except (smtplib.SMTPException, OSError) as error:
+        deadline.close()
         # whatever goes wrong here, even a wrong password, is no word about this mail
         return Answer(Outcome.LATER, _describe(error))
     try:
-        return _transfer(connection, server, sender, recipient, content, may_send)
+        return _transfer(connection, server, sender, recipient, content, may_send, deadline)
     finally:
+        deadline.set(server.timeout_s)
         _leave(connection)
+        deadline.close()
 
 
-def _open(server: SmtpServer) -> smtplib.SMTP:
+def _open(server: SmtpServer, deadline: _Deadline) -> smtplib.SMTP:
     context = ssl.create_default_context()
     address = resolve_public(server.host, server.port) if server.is_foreign else server.host
     if server.implicit_tls:
-        connection: smtplib.SMTP = _TlsConnection(server, address, context=context)
+        connection: smtplib.SMTP = _TlsConnection(server, address, deadline, context=context)
     else:
-        connection = _Connection(server, address)
+        connection = _Connection(server, address, deadline)
     try:
         connection.ehlo_or_helo_if_needed()
         if server.starttls and not server.implicit_tls:
@@ -162,6 +242,7 @@ def _transfer(
     recipient: str,
     content: bytes,
     may_send: Callable[[], bool],
+    deadline: _Deadline,
 ) -> Answer:
     handed_over = False
     try:
@@ -171,6 +252,7 @@ def _transfer(
         _expect(connection.rcpt(recipient), 250, 251)
         if not may_send():
             return Answer(Outcome.WITHDRAWN)
+        deadline.set(server.timeout_s * (ANSWER_PATIENCE + 1))
         _expect(connection.docmd("DATA"), 354)
         if connection.sock is not None:
             connection.sock.settimeout(server.timeout_s * ANSWER_PATIENCE)
