@@ -10,7 +10,8 @@ from sqlalchemy.exc import DBAPIError
 
 import billing.client_models
 import billing.invoice_models
-import billing.models  # noqa: F401 (adds its tables to the metadata)
+import billing.models
+import billing.package_models  # noqa: F401 (adds its tables to the metadata)
 import core.invariants
 import core.schedule  # noqa: F401 (adds its tables to the metadata)
 import mail.models
