@@ -23,6 +23,7 @@ from billing.taxes import (
     round_invoice_totals,
     sum_taxes,
 )
+from billing.usage_lines import gather_usage
 from core.db import Session
 from core.errors import InvalidInputError, InvariantError
 from core.money import round_amount
@@ -53,6 +54,7 @@ class Charge:
     total: Decimal
     tax_details: dict[str, Any]
     dated_at: datetime
+    is_reversal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +108,12 @@ def write_contents(session: Session, invoice: Invoice, contents: Contents, zone:
         "client_id": invoice.client_id,
         "invoice_id": invoice.id,
     }
+    lines = gather_usage(session, contents.charges, zone, invoice.first_on)
     session.execute(
         insert(InvoiceLine),
         [
             {**owner, "line_no": number, **_line(charge, zone, invoice.first_on)}
-            for number, charge in enumerate(contents.charges, 1)
+            for number, charge in enumerate(lines, 1)
         ],
     )
     if contents.totals.taxes:
@@ -221,6 +224,7 @@ def _list_unbilled(session: Session, client_id: int, before: datetime) -> list[C
             Transaction.total,
             Transaction.tax_details,
             Transaction.dated_at,
+            Transaction.reverses_id.is_not(None).label("is_reversal"),
         )
         .outerjoin(
             original,
@@ -259,7 +263,8 @@ def _as_taxed(charge: Charge) -> TaxedAmount:
 def _line(charge: Charge, zone: ZoneInfo, first_on: date) -> dict[str, object]:
     quantity = Decimal(1) if charge.quantity is None else charge.quantity
     description = charge.description or _GROUPS[charge.kind]
-    if charge.net < 0:
+    # what a package gives back says so itself
+    if charge.net < 0 and charge.is_reversal:
         description = f"Reversal: {description}"
     charged_on = charge.dated_at.astimezone(zone).date()
     if charged_on < first_on:

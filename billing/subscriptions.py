@@ -263,11 +263,9 @@ def _wait_for_money(session: Session, subscription: Subscription, needed: Decima
             "subscription_waits",
             "warning",
             events.EventText(
-                "The subscription to %(package)s waits until Available covers %(needed)s"
-                " %(currency)s.",
+                "The subscription to %(package)s waits until Available covers %(needed)s.",
                 package=subscription.package_name,
-                needed=f"{needed.normalize():f}",
-                currency=subscription.currency,
+                needed=(needed, subscription.currency),
             ),
         )
 

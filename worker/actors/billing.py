@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from billing import autoinvoicing, invoices, ledger_check, low_balance_notices
+from billing import autoinvoicing, invoices, ledger_check, low_balance_notices, subscriptions
 from core.tenancy import current_scope
 from core.uow import unit_of_work
 from tenants import resellers
@@ -57,3 +57,17 @@ def check_ledger(after_id: int | None = None) -> None:
         last = ledger_check.find_last_check(session, reseller_id)
         if after_id is None or last is None or last.id <= after_id:
             ledger_check.check_ledger(session, reseller_id)
+
+
+@actor("billing.take_subscription_turn")
+def take_subscription_turn(subscription_id: str) -> None:
+    """Begin, charge each period that has come, or end: each in a transaction of its own."""
+    while _take_turn(UUID(subscription_id)):
+        pass
+
+
+def _take_turn(subscription_id: UUID) -> bool:
+    with unit_of_work() as session:
+        return resellers.is_active(
+            session, current_scope().home_reseller_id
+        ) and subscriptions.take_turn(session, subscription_id)

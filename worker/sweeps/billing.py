@@ -7,6 +7,7 @@ from sqlalchemy import and_, exists, func, or_, select
 from billing.client_models import ClientLowBalance
 from billing.invoice_models import Invoice
 from billing.models import ClientBalance, ClientBilling, LedgerCheck
+from billing.package_models import Subscription
 from core import jobs
 from core.clock import now
 from core.db import Session
@@ -130,3 +131,29 @@ def find_unproven_resellers(session: Session) -> int:
     for reseller_id in ids:
         jobs.enqueue(session, "billing.check_ledger", reseller_id=reseller_id)
     return len(ids)
+
+
+@sweep("billing.subscriptions", every_s=60)
+def find_due_subscriptions(session: Session) -> int:
+    """Subscriptions of which a period begins or ends, or that may begin now."""
+    due = session.execute(
+        in_turn(
+            select(Subscription.id, Subscription.reseller_id)
+            .join(Reseller, Reseller.id == Subscription.reseller_id)
+            .where(
+                Subscription.status != "archived",
+                Subscription.next_at <= now(),
+                is_trading(),
+            ),
+            owner=Subscription.reseller_id,
+            order=Subscription.next_at,
+        )
+    ).all()
+    for subscription_id, reseller_id in due:
+        jobs.enqueue(
+            session,
+            "billing.take_subscription_turn",
+            reseller_id=reseller_id,
+            subscription_id=str(subscription_id),
+        )
+    return len(due)
