@@ -146,7 +146,11 @@ class LedgerCheck(TenantOwned, Base):
 
 
 class PaymentAccount(TenantOwned, Base):
-    """Where money arrives: bank, cash, a gateway. `is_general` always exists."""
+    """Where money arrives: bank, cash, a gateway. `is_general` always exists.
+
+    `currency` None takes any; `details` are printed on invoices so that clients can pay there;
+    `for_gateways` is what a new gateway begins with.
+    """
 
     __tablename__ = "payment_accounts"
     __table_args__ = (
@@ -159,10 +163,21 @@ class PaymentAccount(TenantOwned, Base):
             unique=True,
             postgresql_where=text("is_general"),
         ),
+        CheckConstraint("is_active or not (is_general or for_gateways)", "general"),
+        Index(
+            "uq_payment_accounts_for_gateways",
+            "reseller_id",
+            unique=True,
+            postgresql_where=text("for_gateways"),
+        ),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     name: Mapped[str]
     is_general: Mapped[bool] = mapped_column(server_default="false")
+    currency: Mapped[str | None]
+    details: Mapped[str] = mapped_column(server_default="")
+    is_active: Mapped[bool] = mapped_column(server_default="true")
+    for_gateways: Mapped[bool] = mapped_column(server_default="false")
 
 
 class PaymentTerms(TenantOwned, Base):
@@ -198,7 +213,10 @@ class PaymentTerms(TenantOwned, Base):
 
 
 class TaxProfile(TenantOwned, Base):
-    """A named set of taxes; the reseller's default one is taken for clients without their own."""
+    """A named set of taxes; the reseller's default one is taken for clients without their own.
+
+    `mode` is how prices are meant that do not say it themselves; under `exempt` there is no tax.
+    """
 
     __tablename__ = "tax_profiles"
     __table_args__ = (
@@ -211,28 +229,42 @@ class TaxProfile(TenantOwned, Base):
             unique=True,
             postgresql_where=text("is_default"),
         ),
+        CheckConstraint("mode in ('excluding', 'including', 'exempt')", "mode"),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     name: Mapped[str]
     is_default: Mapped[bool] = mapped_column(server_default="false")
+    mode: Mapped[str] = mapped_column(server_default="excluding")
 
 
 class Tax(TenantOwned, Base):
-    """Equal priorities add up; a higher one is taken on the total with the lower ones."""
+    """Equal priorities add up; a higher one is taken on the total with the lower ones.
+
+    It holds from `valid_from` to `valid_until`, both days included; null: without an end.
+    """
 
     __tablename__ = "taxes"
     __table_args__ = (
         ForeignKeyConstraint(
             ["reseller_id", "tax_profile_id"], ["tax_profiles.reseller_id", "tax_profiles.id"]
         ),
-        UniqueConstraint("reseller_id", "tax_profile_id", "name"),
+        UniqueConstraint(
+            "reseller_id",
+            "tax_profile_id",
+            "name",
+            "valid_from",
+            postgresql_nulls_not_distinct=True,
+        ),
         CheckConstraint("percent >= 0 and percent <= 100", "percent"),
+        CheckConstraint("valid_from <= valid_until", "validity"),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     tax_profile_id: Mapped[int] = mapped_column(BigInteger)
     name: Mapped[str]
     percent: Mapped[Decimal] = mapped_column(Numeric(9, 6))
     priority: Mapped[int] = mapped_column(server_default="1")
+    valid_from: Mapped[date | None]
+    valid_until: Mapped[date | None]
 
 
 class ClientBilling(ClientOwned, Base):

@@ -156,12 +156,12 @@ def make_world(settings: Settings, database: Database) -> World:
 NO_TOKENS = {
     "account", "action", "actor_kind", "area", "asker_kind", "author", "billing_email",
     "brand_color", "code", "color", "currency", "delivery", "density", "direction", "email",
-    "ended_reason", "from_address", "gateway", "host", "ip", "key", "kind", "last_four",
+    "ended_reason", "from_address", "from_currency", "gateway", "host", "ip", "key", "kind", "last_four",
     "lease_owner", "letter", "level", "list_key", "locale", "login", "mail_from", "main_email",
-    "media_type", "message", "method", "name_key", "noc_email", "object_id", "object_type",
+    "media_type", "message", "method", "mode", "name_key", "noc_email", "object_id", "object_type",
     "original_currency", "paper", "part", "password", "password_hash", "portal_host", "query",
     "rates_email", "result_type", "role", "seal_hash", "secret", "security", "service", "source",
-    "state", "status", "step", "tax_mode", "template", "timezone", "to_address", "type",
+    "state", "status", "step", "tax_mode", "template", "timezone", "to_address", "to_currency", "type",
     "user_agent", "webhook_token",
 }  # fmt: skip
 
