@@ -30,7 +30,7 @@ from portal import (
 from portal.acting_views import bp as acting
 from portal.health import bp as health
 from portal.navigation import menu_for
-from portal.office import words
+from portal.office import audit_words, words
 from portal.office.audit import bp as office_audit
 from portal.office.autoinvoicing import bp as office_autoinvoicing
 from portal.office.client_templates import bp as office_client_templates
@@ -198,6 +198,7 @@ def _prepare_templates(app: Flask) -> None:
     formatting.init_app(app)
     listing.init_app(app)
     words.init_app(app)
+    audit_words.init_app(app)
     event_wording.init_app(app)
     sweep_words.init_app(app)
     app.context_processor(lambda: {"viewer": current_viewer(), "menu": menu_for(current_viewer())})

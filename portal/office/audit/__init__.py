@@ -1,6 +1,6 @@
 """The audit log: who changed what."""
 
-from portal.office.audit import names, queries, views, wording
+from portal.office.audit import queries, views
 from portal.office.audit.views import bp
 
-__all__ = ["bp", "names", "queries", "views", "wording"]
+__all__ = ["bp", "queries", "views"]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC
-from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
@@ -16,8 +15,8 @@ from portal.access import current_viewer, office_view
 from portal.htmx import render
 from portal.keyset import read_place
 from portal.listing import PLACE_ARGUMENTS, chosen, render_list
-from portal.office import client_choice
-from portal.office.audit import names, queries, wording
+from portal.office import audit_names, audit_words, client_choice
+from portal.office.audit import queries
 from portal.office.audit.queries import AuditRow, Filters
 from portal.office.period import period_options, read_period
 from tenants import audit
@@ -41,7 +40,7 @@ def index() -> ResponseReturnValue:
     with unit_of_work() as session:
         client = client_choice.find_chosen(session, filters.client_id)
         page = queries.read_records(session, filters, read_place())
-        known = names.read_names(session, [row.changes for row in page.rows])
+        known = audit_names.read_names(session, [row.changes for row in page.rows])
         family = client_choice.list_family(session)
         chains = queries.read_chains(session, current_scope().reseller_ids)
         actions = queries.list_actions(session)
@@ -54,12 +53,12 @@ def index() -> ResponseReturnValue:
         names=known,
         family=family,
         chains=chains,
-        object_types=_options("any", _("Any object"), wording.OBJECTS, wording.name_object),
-        actions=_options("any", _("Any action"), actions, wording.name_action),
+        object_types=_options("any", _("Any object"), audit_words.OBJECTS, audit_words.name_object),
+        actions=_options("any", _("Any action"), actions, audit_words.name_action),
         periods=period_options(),
         may_export=current_viewer().may(Permission.AUDIT_EXECUTE),
         export_url=_export_url(),
-        **_words(),
+        page_of=page_of,
     )
 
 
@@ -69,8 +68,8 @@ def show(record_id: int) -> ResponseReturnValue:
     """One record with everything that is known of it."""
     with unit_of_work() as session:
         row = queries.get_record(session, record_id)
-        known = names.read_names(session, [row.changes])
-    return render("office/audit/show.html", row=row, names=known, **_words())
+        known = audit_names.read_names(session, [row.changes])
+    return render("office/audit/show.html", row=row, names=known, page_of=page_of)
 
 
 @bp.get("/objects/<object_type>/<object_id>")
@@ -79,11 +78,11 @@ def history(object_type: str, object_id: str) -> ResponseReturnValue:
     """What the records say of an object: its last state, also after it was deleted."""
     with unit_of_work() as session:
         state = queries.get_last_state(session, object_type, object_id)
-        known = names.read_names(
+        known = audit_names.read_names(
             session, [{name: (value,) for name, value in state.values.items()}]
         )
-        known |= names.read_names(session, [row.changes for row in state.records])
-    return render("office/audit/history.html", state=state, names=known, **_words())
+        known |= audit_names.read_names(session, [row.changes for row in state.records])
+    return render("office/audit/history.html", state=state, names=known, page_of=page_of)
 
 
 @bp.post("/export")
@@ -93,7 +92,7 @@ def export() -> ResponseReturnValue:
     filters = _read_filters()
     with unit_of_work() as session:
         rows = list(queries.read_for_export(session, filters))
-        known = names.read_names(session, [row.changes for row in rows])
+        known = audit_names.read_names(session, [row.changes for row in rows])
         audit.record(
             session,
             reseller_id=current_scope().home_reseller_id,
@@ -120,11 +119,11 @@ def _lines(rows: list[AuditRow], known: dict[tuple[str, int], str]) -> Iterator[
             row.id,
             row.at.astimezone(UTC).isoformat(timespec="seconds"),
             row.reseller_name,
-            wording.name_actor(row.actor_kind, row.actor_label),
+            audit_words.name_actor(row.actor_kind, row.actor_label),
             row.on_behalf_of,
             row.ip,
-            wording.name_action(row.action),
-            wording.name_object(row.object_type),
+            audit_words.name_action(row.action),
+            audit_words.name_object(row.object_type),
             row.object_label,
             row.object_id,
             row.client_id,
@@ -132,9 +131,9 @@ def _lines(rows: list[AuditRow], known: dict[tuple[str, int], str]) -> Iterator[
         seal: list[Cell] = [row.seal_no, row.seal_hash]
         for field, (before, after) in row.changes.items() or {"": (None, None)}.items():
             said = [
-                wording.say_value(row.object_type, field, one, known) for one in (before, after)
+                audit_words.say_value(row.object_type, field, one, known) for one in (before, after)
             ]
-            yield [*fixed, wording.name_field(field) if field else "", *said, *seal]
+            yield [*fixed, audit_words.name_field(field) if field else "", *said, *seal]
 
 
 def _read_filters() -> Filters:
@@ -142,7 +141,7 @@ def _read_filters() -> Filters:
         search=request.args.get("q", "").strip()[:100],
         client_id=request.args.get("client", type=int),
         reseller_id=request.args.get("reseller", type=int),
-        object_type=chosen("object", ("any", *wording.OBJECTS), "any"),
+        object_type=chosen("object", ("any", *audit_words.OBJECTS), "any"),
         object_id=request.args.get("id", "").strip()[:60],
         action=request.args.get("action", "any")[:60],
         person=request.args.get("person", "").strip()[:100],
@@ -163,18 +162,6 @@ def _options(
     value: str, text: str, known: Iterable[str], name: Callable[[str], str]
 ) -> list[tuple[str, str]]:
     return [(value, text), *sorted(((one, name(one)) for one in known), key=lambda pair: pair[1])]
-
-
-def _words() -> dict[str, Any]:
-    """What the templates say records with."""
-    return {
-        "name_object": wording.name_object,
-        "name_action": wording.name_action,
-        "name_field": wording.name_field,
-        "name_actor": wording.name_actor,
-        "say_value": wording.say_value,
-        "page_of": page_of,
-    }
 
 
 def page_of(object_type: str, object_id: str) -> str:

@@ -15,6 +15,7 @@ from portal.access import current_viewer, office_view
 from portal.htmx import hx, render
 from portal.keyset import read_place
 from portal.listing import chosen
+from portal.office import audit_names
 from portal.office.clients import page_queries, saving, tab_queries, tabs, timeline
 from portal.office.clients.blueprint import bp
 from portal.office.clients.page_queries import ClientHead
@@ -32,10 +33,12 @@ def show(client_id: int) -> ResponseReturnValue:
     kinds = timeline.visible_kinds(viewer)
 
     def read(session: Session, head: ClientHead) -> dict[str, Any]:
+        latest = timeline.read_timeline(session, head, kinds, size=LATEST)
         return {
             "cards": _read_cards(session, head),
             "pinned": tab_queries.list_pinned_notes(session, head),
-            "latest": timeline.read_timeline(session, head, kinds, size=LATEST),
+            "latest": latest,
+            "names": _read_names(session, latest),
         }
 
     return tabs.draw(client_id, "overview", read)
@@ -55,7 +58,12 @@ def show_timeline(client_id: int) -> ResponseReturnValue:
             visible if kind == "any" else [kind],
             before=request.args.get("before", ""),
         )
-        return {"page": page, "kind": kind, "kinds": visible}
+        return {
+            "page": page,
+            "names": _read_names(session, page),
+            "kind": kind,
+            "kinds": visible,
+        }
 
     return tabs.draw(client_id, "timeline", read)
 
@@ -116,11 +124,12 @@ def events(client_id: int) -> ResponseReturnValue:
 @bp.get("/<int:client_id>/audit")
 @office_view(Permission.AUDIT_READ)
 def audit(client_id: int) -> ResponseReturnValue:
-    return tabs.draw(
-        client_id,
-        "audit",
-        lambda session, head: {"page": tab_queries.read_changes(session, head, read_place())},
-    )
+    def read(session: Session, head: ClientHead) -> dict[str, Any]:
+        page = tab_queries.read_changes(session, head, read_place())
+        names = audit_names.read_names(session, [row.changes for row in page.rows])
+        return {"page": page, "names": names}
+
+    return tabs.draw(client_id, "audit", read)
 
 
 @bp.get("/<int:client_id>/why/<name>")
@@ -168,6 +177,12 @@ def change_status(client_id: int) -> ResponseReturnValue:
         "success",
     )
     return _back(client_id)
+
+
+def _read_names(session: Session, page: timeline.Timeline) -> dict[tuple[str, int], str]:
+    """Of what the changes among these have as an id."""
+    changes = [row.changes or {} for row in page.rows if row.kind == "change"]
+    return audit_names.read_names(session, changes)
 
 
 def _read_cards(session: Session, head: ClientHead) -> list[Any]:

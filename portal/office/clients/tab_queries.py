@@ -117,6 +117,8 @@ class EventLine:
     level: str
     service: str
     text: str
+    message: str
+    params: Mapping[str, Any]
     object_type: str
     object_id: str
 
@@ -127,6 +129,7 @@ class ChangeLine:
 
     id: int
     at: datetime
+    actor_kind: str
     actor_label: str
     on_behalf_of: str | None
     ip: str | None

@@ -70,7 +70,11 @@ _RANKS = {kind.name: rank for rank, kind in enumerate(KINDS)}
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One row. `amount` credits the client when positive; `state` and `what` by kind."""
+    """One row. `amount` credits the client when positive; `state` and `what` by kind.
+
+    `actor` is the kind of who changed something; `message` says an event in any language, and
+    takes `changes`.
+    """
 
     at: datetime
     kind: str
@@ -81,7 +85,19 @@ class Happening:
     currency: str | None
     state: str
     who: str
+    actor: str
+    message: str
     changes: Mapping[str, Any] | None
+
+    @property
+    def text(self) -> str:
+        """What an event says in English."""
+        return self.title
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """What an event's message takes."""
+        return self.changes or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +129,8 @@ class _Source:
     currency: Any = None
     state: Any = ""
     who: Any = ""
+    actor: Any = ""
+    message: Any = ""
     changes: Any = None
     join: Any = None
     where: Sequence[Any] = ()
@@ -161,6 +179,8 @@ def _part(head: ClientHead, name: str, place: _Place | None, limit: int) -> Sele
         cast(null() if source.currency is None else source.currency, Text).label("currency"),
         _text(source.state).label("state"),
         _text(source.who).label("who"),
+        _text(source.actor).label("actor"),
+        _text(source.message).label("message"),
         cast(null() if source.changes is None else source.changes, JSONB).label("changes"),
     ).where(
         source.model.reseller_id == head.reseller_id,
@@ -253,12 +273,13 @@ _SOURCES: dict[str, Callable[[], _Source]] = {
     ),
     "event": lambda: _Source(
         Event, Event.at, Event.id, _read_bigint,
-        title=Event.text, what=Event.service, state=Event.level,
+        title=Event.text, what=Event.service, state=Event.level, message=Event.message,
+        changes=Event.params,
     ),
     "change": lambda: _Source(
         AuditRecord, AuditRecord.at, AuditRecord.id, _read_bigint,
         title=AuditRecord.action, what=AuditRecord.object_type, who=AuditRecord.actor_label,
-        state=AuditRecord.object_label, changes=AuditRecord.changes,
+        actor=AuditRecord.actor_kind, state=AuditRecord.object_label, changes=AuditRecord.changes,
         where=[not_(and_(AuditRecord.action == "create", AuditRecord.object_type.in_(_SHOWN)))],
     ),
     "note": lambda: _Source(

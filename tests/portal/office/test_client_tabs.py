@@ -2,6 +2,7 @@
 
 import io
 import re
+from datetime import date
 
 import pytest
 from flask import Flask
@@ -13,7 +14,7 @@ from core.ids import new_id
 from core.tenancy import Actor, Scope, tenant_scope
 from core.uow import unit_of_work
 from payments.auto_payment import AutoPayment
-from tenants import client_files, client_notes
+from tenants import client_files, client_notes, events
 from tenants.client_record_models import ClientFile, ClientNote
 from tenants.models import AuditRecord, File
 from tests.factories.cast import Client, Tenant, make_client
@@ -155,6 +156,36 @@ def test_the_tab_of_changes_is_there_for_who_may_read_them(as_owner: Browser, ad
     text = as_owner.get(f"{address}/audit").text
     assert "/office/audit/?client=" in text
     assert "Orbit Calls" in text
+
+
+def test_what_happened_to_a_client_is_told_in_the_language_of_the_reader(
+    as_owner: Browser, acme: Tenant, acme_client: Client, address: str
+) -> None:
+    desk.charge(acme, acme_client, "30", dated_at=desk.some_days_ago())
+    desk.invoice(acme, acme_client)
+    with tenant_scope(acme.scope), unit_of_work() as session:
+        days = {"first": date(2026, 6, 1), "last": date(2026, 6, 30)}
+        events.record(
+            session,
+            reseller_id=acme.id,
+            client_id=acme_client.id,
+            level="info",
+            service="invoicing",
+            code="invoice_skipped",
+            text=events.EventText(
+                "No invoice for %(first)s to %(last)s: nothing was charged.", **days
+            ),
+        )
+    as_owner.post("/account/language", data={"locale": "de"})
+
+    for tab in ("/events", "/timeline", ""):
+        text = as_owner.get(address + tab).text
+        assert "Es wurde nichts belastet." in text, tab
+        assert "nothing was charged" not in text, tab
+    text = as_owner.get(f"{address}/audit").text
+    assert "to_verify" not in text, "stored words stay in the database"
+    assert "angelegt" in text or "erstellt" in text
+    assert ">create<" not in text
 
 
 class TestNotes:

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from flask import Flask
 from flask_babel import LazyString
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -16,15 +17,20 @@ from portal.office.words import WORDS, word
 OBJECTS: Mapping[str, LazyString] = {
     "audit_log": _l("Audit log"),
     "client": _l("Client"),
+    "client_file": _l("File"),
     "client_login": _l("Panel login"),
+    "client_note": _l("Note"),
     "client_template": _l("Clients template"),
+    "clients": _l("Clients"),
     "gateway_account": _l("Payment gateway"),
     "invoice": _l("Invoice"),
     "invoice_template": _l("Invoice template"),
+    "list_view": _l("Saved view"),
     "mail": _l("Mail"),
     "mail_template": _l("Mail template"),
     "number_series": _l("Invoice numbers"),
     "payment_terms": _l("Payment terms"),
+    "platform_settings": _l("Settings"),
     "platform_user": _l("Platform staff"),
     "refill": _l("Refill"),
     "reseller": _l("Reseller"),
@@ -48,6 +54,7 @@ ACTIONS: Mapping[str, LazyString] = {
     "invite": _l("invited"),
     "issue": _l("issued"),
     "mail_again": _l("mailed again"),
+    "mass_edit": _l("changed many at once"),
     "other_sessions_ended": _l("ended all other sessions"),
     "password_accepted": _l("gave the password"),
     "password_change": _l("password changed"),
@@ -73,6 +80,7 @@ ACTIONS: Mapping[str, LazyString] = {
     "sign_in_failed": _l("failed to sign in"),
     "sign_out": _l("signed out"),
     "suspend": _l("suspended"),
+    "test_mail_server": _l("tested the mail server"),
     "update": _l("changed"),
 }
 FIELDS: Mapping[str, LazyString] = {
@@ -238,6 +246,17 @@ def _say_text(object_type: str, field: str, text: str) -> str:
         except (InvalidOperation, ValueError):
             return text
     return text
+
+
+def init_app(app: Flask) -> None:
+    """Let every template of the back office say records with these."""
+    app.jinja_env.globals.update(
+        name_object=name_object,
+        name_action=name_action,
+        name_field=name_field,
+        name_actor=name_actor,
+        say_value=say_value,
+    )
 
 
 def _readable(name: str) -> str:

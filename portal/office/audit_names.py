@@ -5,11 +5,13 @@ from typing import Any
 
 from sqlalchemy import select
 
+from billing.invoice_models import InvoiceTemplate
 from billing.models import PaymentAccount, PaymentTerms, TaxProfile
 from core.db import Session
 from tenants.models import Reseller, Role
 
 _TABLES: Mapping[str, Any] = {
+    "invoice_template_id": InvoiceTemplate,
     "parent_id": Reseller,
     "payment_account_id": PaymentAccount,
     "payment_terms_id": PaymentTerms,
