@@ -1,4 +1,4 @@
-"""One real site for all journeys, and browsers that keep a trace of a journey that fails."""
+"""One real site for all journeys, and browsers that keep the pages of a journey that fails."""
 
 import json
 import shutil
@@ -61,7 +61,6 @@ def open_page(
         context = chromium.new_context(
             viewport=viewport, color_scheme=scheme, reduced_motion="reduce", **more
         )
-        context.tracing.start(snapshots=True)
         opened.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)
@@ -80,7 +79,8 @@ def open_page(
     yield open_page
     failed = request.node.stash.get(_FAILED, True)
     for number, context in enumerate(opened):
-        _keep(context, request.node.name, number) if failed else context.tracing.stop()
+        if failed:
+            _keep(context, request.node.name, number)
         context.close()
     assert troubles == [], troubles
 
@@ -101,9 +101,10 @@ def _is_expected(text: str) -> bool:
 
 def _keep(context: BrowserContext, name: str, number: int) -> None:
     KEPT.mkdir(parents=True, exist_ok=True)
-    context.tracing.stop(path=KEPT / f"{name}-{number}.zip")
     for shown, page in enumerate(context.pages):
-        page.screenshot(path=KEPT / f"{name}-{number}-{shown}.png")
+        kept = KEPT / f"{name}-{number}-{shown}"
+        page.screenshot(path=kept.with_suffix(".png"))
+        kept.with_suffix(".html").write_text(page.content())
 
 
 @pytest.fixture
