@@ -159,13 +159,22 @@ def get_general(session: Session, template: ClientTemplate) -> TemplateGeneral:
     )
 
 
-def check_choice(session: Session, reseller_id: int, template_id: int) -> ClientTemplate:
-    """The template chosen for a client of this reseller; raises InvalidInputError."""
-    template = session.scalar(
+def is_of(session: Session, reseller_id: int, template_id: int) -> bool:
+    """Whether clients of this reseller can be given the template."""
+    return _find_of(session, reseller_id, template_id) is not None
+
+
+def _find_of(session: Session, reseller_id: int, template_id: int) -> ClientTemplate | None:
+    return session.scalar(
         select(ClientTemplate).where(
             ClientTemplate.id == template_id, ClientTemplate.reseller_id == reseller_id
         )
     )
+
+
+def check_choice(session: Session, reseller_id: int, template_id: int) -> ClientTemplate:
+    """The template chosen for a client of this reseller; raises InvalidInputError."""
+    template = _find_of(session, reseller_id, template_id)
     if template is None:
         raise InvalidInputError("Choose one from the list.", "template_id")
     return template

@@ -58,6 +58,30 @@ def fill(
     return changed, done, offer if offer.mine else None
 
 
+# what the form of a new client takes from its reseller
+_OF_RESELLER = ("general-currency", "general-timezone", "credit-payment_terms_id")
+
+
+def begin_anew(
+    sent: MultiDict[str, str], forms: ClientForms, stored: ClientForms, shown: Shown | None
+) -> MultiDict[str, str]:
+    """The form with `stored`, the beginning of another reseller, where nobody typed otherwise.
+
+    `shown` is what the form began with; it learns the new beginning.
+    """
+    changed: Raw = {}
+    for name in _OF_RESELLER:
+        new = stored.get_field(name)
+        if shown is None or new is None or not forms.is_writable(name):
+            continue
+        began_with = shown.filled.get(name) or shown.values.get(name)
+        if sent.getlist(name) == began_with:
+            changed[name] = raw_value(new)
+            shown.filled.pop(name, None)
+        shown.values[name] = raw_value(new)
+    return put_in(sent, changed)
+
+
 def template_values(values: TemplateValues) -> Raw:
     """What the template says, by field of the form, as a browser would send it."""
     general, billing, auto = values.general, values.billing, values.auto

@@ -21,7 +21,7 @@ from portal.htmx import hx, render, toast, wants_partial
 from portal.office.client_rights import BLOCK_PERMISSIONS
 from portal.office.clients import merging, queries, saving
 from portal.office.clients.blueprint import bp
-from portal.office.clients.filling import fill
+from portal.office.clients.filling import begin_anew, fill
 from portal.office.clients.form_page import FormPage, read_client, read_new
 from portal.office.clients.form_values import put_in, raw_values, read_shown, show
 from portal.office.clients.forms import ClientForms
@@ -113,6 +113,25 @@ def fill_new() -> ResponseReturnValue:
         page = _read_new(session)
         page.request_id = read_form_id("request_id")
         return _fill(session, page, _chosen_reseller())
+
+
+@bp.post("/new/reseller")
+@office_view(Permission.CLIENTS_WRITE)
+def choose_reseller() -> ResponseReturnValue:
+    """The form of a new client again, beginning with what another reseller begins with."""
+    with unit_of_work() as session:
+        chosen = resellers.get_reseller(session, _chosen_reseller())
+        page = read_new(session, chosen)
+        page.request_id = read_form_id("request_id")
+        _carry_on(page)
+        forms = page.make(request.form)
+        if _has_foreign_choice(forms):
+            return page.draw(forms, request.form, 422)
+        sent = begin_anew(request.form, forms, page.make(None), page.shown)
+        template_id = forms.general.template_id.data
+        if template_id and not client_templates.is_of(session, chosen.id, template_id):
+            sent = put_in(sent, _chosen_template(None))
+    return page.draw(page.make(sent), sent)
 
 
 @bp.post("/<int:client_id>/edit/fill")

@@ -1,5 +1,6 @@
 """The client form: one transaction over all blocks, errors at their fields, nothing done twice."""
 
+import html
 import re
 import threading
 from datetime import date
@@ -228,6 +229,28 @@ class TestNew:
         assert ours.status_code == 303
         assert theirs.status_code == 422
         assert desk.stored(globex, ClientRow) == []
+
+    def test_another_reseller_brings_its_currency_and_zone_but_takes_nothing_that_was_typed(
+        self, app: Flask, acme: Tenant, globex: Tenant
+    ) -> None:
+        west = make_tenant(
+            "Acme West", "acme-west", parent_id=acme.id, currency="JPY", timezone="Asia/Tokyo"
+        )
+        browser = signed_in(app, "office", acme.owner_id, acme.id)
+        shown = html.unescape(desk.hidden(browser.get(NEW), "shown"))
+        chosen = {"general-reseller_id": str(west.id), "shown": shown}
+
+        fresh = browser.post(f"{NEW}/reseller", data=filled(**chosen)).text
+        typed = filled(**{**chosen, "general-currency": "EUR", "general-name": "=cmd"})
+        kept = browser.post(f"{NEW}/reseller", data=typed).text
+        theirs = {**chosen, "general-reseller_id": str(globex.id)}
+
+        assert re.search(r'<option selected value="JPY"', fresh)
+        assert 'value="Asia/Tokyo"' in fresh
+        assert re.search(r'<option selected value="EUR"', kept)
+        assert 'value="=cmd"' in kept
+        assert browser.post(f"{NEW}/reseller", data=filled(**theirs)).status_code == 422
+        assert desk.stored(west, ClientRow) == [], "nothing is saved by it"
 
     def test_a_form_without_its_id_is_refused(self, as_owner: Browser) -> None:
         assert as_owner.post(NEW, data=filled(request_id="")).status_code == 422
