@@ -12,6 +12,7 @@ from sqlalchemy import and_, func, insert, select, update
 from sqlalchemy.orm import aliased
 
 from billing.invoice_format import InvoiceFormatter
+from billing.invoice_look import look_as_json
 from billing.invoice_models import Invoice, InvoiceLine, InvoiceTax
 from billing.invoice_templates import get_client_look
 from billing.models import Transaction
@@ -182,8 +183,7 @@ def read_parties(session: Session, client: Client) -> dict[str, Any]:
     look = get_client_look(session, client)
     return {
         "locale": _known_locale(look.locale or company.locale or reseller.locale),
-        "paper": look.paper,
-        "note": look.note,
+        "look": look_as_json(look),
         "seller_locale": reseller.locale,
         "brand_color": reseller.brand_color,
         "logo_file_id": None if logo is None else str(logo.file_id),
@@ -277,6 +277,7 @@ def _line(charge: Charge, zone: ZoneInfo, first_on: date) -> dict[str, object]:
         "unit_price": round_amount(charge.net / quantity, RATE_PLACES),
         "net": charge.net,
         "tax": charge.tax,
+        "transaction_id": charge.id,
     }
 
 

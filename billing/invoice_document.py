@@ -1,7 +1,6 @@
 """A stored invoice as the document that is printed, in the words and figures of its reader."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,19 +16,19 @@ from billing.invoice_format import (
     invoice_labels,
     invoice_words,
 )
+from billing.invoice_groups import group_lines
+from billing.invoice_look import InvoiceLook, look_from_json
 from billing.invoice_models import Invoice
 from billing.invoice_pdf import (
     AmountDue,
     Fact,
     InvoiceDocument,
-    LineGroup,
     Paper,
     Party,
     PayLink,
     SumRow,
     TaxRow,
 )
-from billing.invoice_pdf import InvoiceLine as PrintedLine
 
 _TRANSLATIONS = Path(__file__).resolve().parent.parent / "translations"
 # where letters are 8.5 by 11 inches (CLDR, measurement data)
@@ -40,43 +39,46 @@ _DEFAULT_COLOUR = "#1d4ed8"
 
 
 def make_document(
-    invoice: Invoice, lines: Sequence[Line], taxes: Sequence[TaxLine], logo: bytes | None = None
+    invoice: Invoice,
+    lines: Sequence[Line],
+    taxes: Sequence[TaxLine],
+    logo: bytes | None = None,
+    look: InvoiceLook | None = None,
 ) -> InvoiceDocument:
     """Everything from what was stored with the invoice, nothing from what holds today.
 
     `logo` is the one that the invoice names. What was paid is what was paid when this is made.
+    `look` is another one than the invoice keeps, for trying a template out.
     """
     parties = invoice.parties
-    locale = parties["locale"]
+    look = look_from_json(parties) if look is None else look
+    locale = look.locale or parties["locale"]
     formatter = InvoiceFormatter.create(locale, invoice.currency)
     translate = _translate(locale)
     words = invoice_words(translate)
-    host = parties["portal_host"]
+    legal = look.has("legal")
     return InvoiceDocument(
-        title=words.invoice,
+        title=look.heading or _title(invoice, words),
         number=invoice.number,
         invoice_on=invoice.invoice_on,
-        seller=_party(parties["seller"], translate),
-        buyer=_party(parties["buyer"], translate),
-        facts=_facts(invoice, formatter, words),
-        due=_due(invoice, formatter, words),
-        groups=_groups(lines, formatter, translate),
-        taxes=_tax_rows(taxes, formatter),
+        seller=_party(parties["seller"], translate, legal=legal),
+        buyer=_party(parties["buyer"], translate, legal=legal),
+        facts=_facts(invoice, formatter, words, look),
+        due=_due(invoice, formatter, words) if look.has("due") else None,
+        columns=look.columns,
+        intro=look.intro,
+        groups=group_lines(lines, formatter, translate, look.grouping),
+        taxes=_tax_rows(taxes, formatter) if look.has("taxes") else (),
         sums=_sums(invoice, taxes, formatter, words),
-        balances=(
-            Fact(words.balance_before, formatter.exact_amount(invoice.balance_before)),
-            Fact(words.this_invoice, formatter.amount(-invoice.total)),
-            Fact(words.balance_after, formatter.exact_amount(invoice.balance_after)),
-        ),
-        how_to_pay=parties["seller"]["account_details"],
-        pay_link=PayLink(words.pay_online, f"https://{host}/clients/") if host else None,
-        footer=_footer(parties["seller"]),
-        logo=logo,
+        balances=_balances(invoice, formatter, words) if look.has("balances") else (),
+        how_to_pay=_how_to_pay(parties["seller"], look) if _is_payable(invoice) else "",
+        pay_link=_pay_link(invoice, words) if look.has("pay_link") else None,
+        footer=look.footer or _footer(parties["seller"]),
+        logo=logo if look.has("logo") else None,
         locale=locale,
-        # invoices made before there were templates kept neither paper nor note
-        paper=_paper(parties.get("paper", "auto"), locale, parties["seller_locale"]),
-        notes=parties.get("note", ""),
-        colour=parties["brand_color"] or _DEFAULT_COLOUR,
+        paper=_paper(look.paper, locale, parties["seller_locale"]),
+        notes=look.note,
+        colour=look.colour or parties["brand_color"] or _DEFAULT_COLOUR,
         labels=invoice_labels(translate),
     )
 
@@ -87,63 +89,78 @@ def _translate(locale: str) -> Translate:
     return translations.gettext
 
 
-def _party(party: dict[str, Any], _: Translate) -> Party:
+def _title(invoice: Invoice, words: InvoiceWords) -> str:
+    return words.credit_note if invoice.total < 0 else words.invoice
+
+
+def _is_payable(invoice: Invoice) -> bool:
+    """Whether the reader has to pay it, or had to."""
+    return invoice.total > 0
+
+
+def _party(party: dict[str, Any], _: Translate, *, legal: bool) -> Party:
     lines = [line.strip() for line in party["address"].splitlines() if line.strip()]
     if party["zip_code"]:
         lines.append(party["zip_code"])
-    if party["tax_id"]:
+    if legal and party["tax_id"]:
         lines.append(f"{_('Tax ID')}: {party['tax_id']}")
-    if party["reg_id"]:
+    if legal and party["reg_id"]:
         lines.append(f"{_('Registration number')}: {party['reg_id']}")
     return Party(party["name"], tuple(lines))
 
 
-def _facts(invoice: Invoice, formatter: InvoiceFormatter, words: InvoiceWords) -> tuple[Fact, ...]:
+def _facts(
+    invoice: Invoice, formatter: InvoiceFormatter, words: InvoiceWords, look: InvoiceLook
+) -> tuple[Fact, ...]:
     zone = ZoneInfo(invoice.timezone)
-    return (
+    facts = [
         Fact(words.invoice_number, invoice.number),
         Fact(words.invoice_date, formatter.day(invoice.invoice_on)),
-        Fact(words.due_date, formatter.day(invoice.due_on)),
-        Fact(words.period, formatter.period(invoice.first_on, invoice.last_on, zone)),
-        Fact(words.currency, invoice.currency),
-    )
+    ]
+    if _is_payable(invoice):
+        facts.append(Fact(words.due_date, formatter.day(invoice.due_on)))
+    if look.has("period"):
+        facts.append(Fact(words.period, formatter.period(invoice.first_on, invoice.last_on, zone)))
+    return (*facts, Fact(words.currency, invoice.currency))
 
 
 def _due(invoice: Invoice, formatter: InvoiceFormatter, words: InvoiceWords) -> AmountDue:
+    if not _is_payable(invoice):
+        label = words.amount_credited if invoice.total < 0 else words.amount_due
+        return AmountDue(label, formatter.amount(abs(invoice.total)))
     open_amount = invoice.total - invoice.paid
-    label = words.amount_due if open_amount else words.paid_in_full
+    if not open_amount:
+        return AmountDue(words.paid_in_full, formatter.amount(open_amount))
     return AmountDue(
-        label, formatter.amount(open_amount), words.pay_by, formatter.day(invoice.due_on)
+        words.amount_due,
+        formatter.amount(open_amount),
+        words.pay_by,
+        formatter.day(invoice.due_on),
     )
 
 
-def _groups(
-    lines: Sequence[Line], formatter: InvoiceFormatter, _: Translate
-) -> tuple[LineGroup, ...]:
-    titles = {
-        "package_fee": _("Packages"),
-        "services_charge": _("Services"),
-        "extra_charge": _("Extra charges"),
-    }
-    # one column of figures: the lines and the subtotals of their groups
-    printed = iter(formatter.column([line.net for line in lines]))
-    grouped: dict[str, list[PrintedLine]] = {}
-    nets: dict[str, Decimal] = {}
-    for line in lines:
-        nets[line.group] = nets.get(line.group, Decimal()) + line.net
-        grouped.setdefault(line.group, []).append(
-            PrintedLine(
-                line.description,
-                formatter.quantity(line.quantity, line.unit),
-                formatter.rate(line.unit_price),
-                next(printed),
-            )
-        )
-    subtotals = formatter.column(list(nets.values()))
-    return tuple(
-        LineGroup(titles[group], subtotal, tuple(members))
-        for (group, members), subtotal in zip(grouped.items(), subtotals, strict=True)
+def _balances(
+    invoice: Invoice, formatter: InvoiceFormatter, words: InvoiceWords
+) -> tuple[Fact, ...]:
+    return (
+        Fact(words.balance_before, formatter.exact_amount(invoice.balance_before)),
+        Fact(words.this_invoice, formatter.amount(-invoice.total)),
+        Fact(words.balance_after, formatter.exact_amount(invoice.balance_after)),
     )
+
+
+def _how_to_pay(seller: dict[str, Any], look: InvoiceLook) -> str:
+    if not look.has("payment"):
+        return ""
+    return look.payment_text or str(seller["account_details"])
+
+
+def _pay_link(invoice: Invoice, words: InvoiceWords) -> PayLink | None:
+    """The client's refill page with this invoice chosen; none where nothing is to be paid."""
+    host = invoice.parties["portal_host"]
+    if not host or invoice.total - invoice.paid <= 0:
+        return None
+    return PayLink(words.pay_online, f"https://{host}/clients/refill/?invoice={invoice.id}")
 
 
 def _tax_rows(taxes: Sequence[TaxLine], formatter: InvoiceFormatter) -> tuple[TaxRow, ...]:

@@ -165,6 +165,7 @@ def invoice_labels(_: Translate) -> InvoiceLabels:
         quantity=_("Quantity"),
         unit_price=_("Unit price"),
         net=_("Amount"),
+        gross=_("With tax"),
         tax=_("Tax"),
         tax_rate=_("Rate"),
         tax_base=_("On"),
@@ -172,6 +173,7 @@ def invoice_labels(_: Translate) -> InvoiceLabels:
         how_to_pay=_("How to pay"),
         account=_("Your account"),
         notes=_("Notes"),
+        in_words=_("Amount in words"),
         page_of=_("Page {page} of {pages}"),
     )
 

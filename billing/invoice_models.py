@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     ForeignKeyConstraint,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Index,
     Integer,
     Numeric,
+    String,
     UniqueConstraint,
     column,
     func,
@@ -42,10 +44,32 @@ class NumberSeries(TenantOwned, Base):
     suretax: Mapped[bool] = mapped_column(server_default="false")
 
 
+class InvoiceSource(TenantOwned, Base):
+    """A reseller's own Typst source, kept by its digest so that invoices can name what drew them.
+
+    Rows are never changed: the template names another digest when its source changes.
+    """
+
+    __tablename__ = "invoice_sources"
+    __table_args__ = (
+        ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
+        CheckConstraint("length(digest) = 64", "digest"),
+    )
+    reseller_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+_ALL_PARTS = "{logo,legal,period,due,taxes,words,balances,payment,pay_link}"
+
+
 class InvoiceTemplate(TenantOwned, Base):
     """How invoices look: `locale` empty takes the client's, `paper` auto what its country uses.
 
-    Every reseller has one default; an invoice keeps what its template said when it was made.
+    `heading`, `footer`, `payment_text` and `colour` empty take what the program or the company
+    says; `source_digest` null takes our own layout. Every reseller has one default; an invoice
+    keeps what its template said when it was made.
     """
 
     __tablename__ = "invoice_templates"
@@ -61,13 +85,30 @@ class InvoiceTemplate(TenantOwned, Base):
         ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),
         CheckConstraint("name <> ''", "name_given"),
         CheckConstraint("paper in ('auto', 'a4', 'us-letter')", "paper"),
+        CheckConstraint("grouping in ('kind', 'none', 'summary')", "grouping"),
+        CheckConstraint("colour = '' or colour ~ '^#[0-9a-f]{6}$'", "colour"),
+        ForeignKeyConstraint(
+            ["reseller_id", "source_digest"],
+            ["invoice_sources.reseller_id", "invoice_sources.digest"],
+        ),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     name: Mapped[str]
     is_default: Mapped[bool] = mapped_column(server_default="false")
     locale: Mapped[str] = mapped_column(server_default="")
     paper: Mapped[str] = mapped_column(server_default="auto")
+    heading: Mapped[str] = mapped_column(server_default="")
+    intro: Mapped[str] = mapped_column(server_default="")
     note: Mapped[str] = mapped_column(server_default="")
+    payment_text: Mapped[str] = mapped_column(server_default="")
+    footer: Mapped[str] = mapped_column(server_default="")
+    colour: Mapped[str] = mapped_column(server_default="")
+    parts: Mapped[list[str]] = mapped_column(ARRAY(String), server_default=_ALL_PARTS)
+    columns: Mapped[list[str]] = mapped_column(
+        ARRAY(String), server_default="{quantity,unit_price,net}"
+    )
+    grouping: Mapped[str] = mapped_column(server_default="kind")
+    source_digest: Mapped[str | None]
     version: Mapped[int] = mapped_column(server_default="1")
 
 
@@ -147,8 +188,14 @@ class Invoice(ClientOwned, Base):
 
 
 class InvoiceLine(ClientOwned, Base):
+    """`transaction_id` is the charge that the line prints; older lines do not say it."""
+
     __tablename__ = "invoice_lines"
     __table_args__ = (
+        ForeignKeyConstraint(
+            ["reseller_id", "client_id", "transaction_id"],
+            ["transactions.reseller_id", "transactions.client_id", "transactions.id"],
+        ),
         ForeignKeyConstraint(
             ["reseller_id", "client_id", "invoice_id"],
             ["invoices.reseller_id", "invoices.client_id", "invoices.id"],
@@ -164,6 +211,7 @@ class InvoiceLine(ClientOwned, Base):
     unit_price: Mapped[Rate]
     net: Mapped[Amount]
     tax: Mapped[Amount]
+    transaction_id: Mapped[UUID | None]
 
 
 class InvoiceTax(ClientOwned, Base):

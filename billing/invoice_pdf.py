@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 _ROOT = Path(__file__).resolve().parent.parent
 _TEMPLATE = _ROOT / "templates" / "invoices" / "invoice.typ"
-_FONT_FOLDER = _ROOT / "static" / "fonts"
+FONT_FOLDER = _ROOT / "static" / "fonts"
+PREVIEW_PPI = 110.0
 
 # Archives ask for PDF/A, screen readers for PDF/UA. Both forbid a character that no font has.
 _STANDARDS: list["PDFStandard"] = ["a-3a", "ua-1"]
@@ -44,6 +45,7 @@ class InvoiceLabels:
     quantity: str = "Quantity"
     unit_price: str = "Unit price"
     net: str = "Amount"
+    gross: str = "With tax"
     tax: str = "Tax"
     tax_rate: str = "Rate"
     tax_base: str = "On"
@@ -51,6 +53,7 @@ class InvoiceLabels:
     how_to_pay: str = "How to pay"
     account: str = "Your account"
     notes: str = "Notes"
+    in_words: str = "Amount in words"
     page_of: str = "Page {page} of {pages}"
 
 
@@ -72,21 +75,26 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceLine:
-    """One line as printed; `quantity` includes its unit."""
+    """One line as printed; `quantity` includes its unit, `position` counts from 1."""
 
     description: str
     quantity: str
     unit_price: str
     net: str
+    tax: str = ""
+    gross: str = ""
+    position: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LineGroup:
-    """Lines under one title with their `subtotal`; an empty title prints the lines alone."""
+    """Lines under one title with their net `subtotal`; an empty title prints the lines alone."""
 
     title: str
     subtotal: str
     lines: tuple[InvoiceLine, ...]
+    tax: str = ""
+    gross: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +118,12 @@ class SumRow:
 
 @dataclass(frozen=True, slots=True)
 class AmountDue:
-    """What the customer must see first."""
+    """What the customer must see first; without a date there is none to keep."""
 
     label: str
     amount: str
-    date_label: str
-    date: str
+    date_label: str = ""
+    date: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +143,8 @@ class PayLink:
 class InvoiceDocument:
     """Everything that is printed, already written for the reader's locale.
 
-    `invoice_on` dates the file itself; `colour` is #rrggbb; `logo` is PNG or JPEG.
+    `invoice_on` dates the file itself; `colour` is #rrggbb; `logo` is PNG or JPEG. `columns` are
+    those of the lines beside the description, of `invoice_look.COLUMNS` and in their order.
     """
 
     title: str
@@ -144,11 +153,14 @@ class InvoiceDocument:
     seller: Party
     buyer: Party
     facts: tuple[Fact, ...]
-    due: AmountDue
+    due: AmountDue | None
     groups: tuple[LineGroup, ...]
     sums: tuple[SumRow, ...]
     taxes: tuple[TaxRow, ...] = ()
     balances: tuple[Fact, ...] = ()
+    columns: tuple[str, ...] = ("quantity", "unit_price", "net")
+    intro: str = ""
+    in_words: str = ""
     how_to_pay: str = ""
     bank: tuple[Fact, ...] = ()
     pay_link: PayLink | None = None
@@ -167,7 +179,7 @@ def render_invoice_pdf(document: InvoiceDocument) -> bytes:
     InvalidInputError: a logo that is not a small PNG or JPEG, a colour that is none.
     InvariantError: Typst could not draw it.
     """
-    inputs = {"invoice": json.dumps(_as_data(document), ensure_ascii=False)}
+    inputs = document_inputs(document)
     try:
         return _compile(inputs, _STANDARDS)
     except typst.TypstError:
@@ -177,6 +189,22 @@ def render_invoice_pdf(document: InvoiceDocument) -> bytes:
             return _compile(inputs, [])
         except typst.TypstError as error:
             raise InvariantError(f"An invoice could not be drawn: {error.message}") from error
+
+
+def document_inputs(document: InvoiceDocument) -> dict[str, str]:
+    """What a layout finds in `sys.inputs`: the invoice as one JSON string.
+
+    InvalidInputError as `render_invoice_pdf`.
+    """
+    return {"invoice": json.dumps(_as_data(document), ensure_ascii=False)}
+
+
+def render_first_page(document: InvoiceDocument) -> bytes:
+    """The first page as PNG, for a screen. Errors as `render_invoice_pdf`."""
+    try:
+        return _compile(document_inputs(document), [], png=True)
+    except typst.TypstError as error:
+        raise InvariantError(f"An invoice could not be drawn: {error.message}") from error
 
 
 def check_logo(logo: bytes) -> None:
@@ -205,7 +233,7 @@ def _fonts() -> typst.Fonts:
     return typst.Fonts(
         include_system_fonts=False,
         include_embedded_fonts=False,
-        font_paths=[str(_FONT_FOLDER)],
+        font_paths=[str(FONT_FOLDER)],
     )
 
 
@@ -213,7 +241,7 @@ def _fonts() -> typst.Fonts:
 _local = threading.local()
 
 
-def _compile(inputs: dict[str, str], standards: list["PDFStandard"]) -> bytes:
+def _compile(inputs: dict[str, str], standards: list["PDFStandard"], *, png: bool = False) -> bytes:
     compiler: typst.Compiler | None = getattr(_local, "compiler", None)
     if compiler is None:
         compiler = _local.compiler = typst.Compiler(
@@ -222,10 +250,17 @@ def _compile(inputs: dict[str, str], standards: list["PDFStandard"]) -> bytes:
             font_paths=_fonts(),
             ignore_system_fonts=True,
         )
-    pdf = compiler.compile(format="pdf", sys_inputs=inputs, pdf_standards=standards)
-    if not isinstance(pdf, bytes):
+    drawn = compiler.compile(
+        format="png" if png else "pdf",
+        ppi=PREVIEW_PPI,
+        sys_inputs=inputs,
+        pdf_standards=standards,
+    )
+    # several pages of PNG come as a list
+    first = drawn[0] if isinstance(drawn, list) else drawn
+    if not isinstance(first, bytes):
         raise InvariantError("Typst returned no document.")
-    return pdf
+    return first
 
 
 # ---- Data for the template --------------------------------------------------------------------
@@ -239,7 +274,8 @@ _CJK_FONTS = {"ja": "Noto Sans JP", "ko": "Noto Sans KR", "zh": "Noto Sans SC"}
 def _as_data(document: InvoiceDocument) -> dict[str, object]:
     locale = Locale.parse(document.locale.replace("-", "_"))
     cjk = sorted(_CJK_FONTS, key=lambda language: language != locale.language)
-    rows, tail = _table_rows(document.groups)
+    columns = tuple(name for name in document.columns if name != "position")
+    rows, tail = _table_rows(document.groups, columns, numbered="position" in document.columns)
     texts: dict[str, object] = {
         "lang": locale.language,
         "region": locale.territory,
@@ -248,6 +284,8 @@ def _as_data(document: InvoiceDocument) -> dict[str, object]:
         "paper": document.paper,
         "colours": page_colours(document.colour),
         "labels": asdict(document.labels),
+        "columns": [getattr(document.labels, name) for name in columns],
+        "amount_columns": len(_AMOUNT_COLUMNS & set(columns)),
         "title": document.title,
         "number": document.number,
         "year": document.invoice_on.year,
@@ -256,12 +294,14 @@ def _as_data(document: InvoiceDocument) -> dict[str, object]:
         "seller": asdict(document.seller),
         "buyer": asdict(document.buyer),
         "facts": [asdict(fact) for fact in document.facts],
-        "due": asdict(document.due),
+        "due": asdict(document.due) if document.due else None,
         "rows": rows,
         "tail": tail,
         "sums": [asdict(row) for row in document.sums],
         "taxes": [asdict(tax) for tax in document.taxes],
         "balances": [asdict(fact) for fact in document.balances],
+        "intro": document.intro,
+        "in_words": document.in_words,
         "how_to_pay": document.how_to_pay,
         "bank": [asdict(fact) for fact in document.bank],
         "notes": document.notes,
@@ -276,16 +316,35 @@ def _as_data(document: InvoiceDocument) -> dict[str, object]:
 
 # The last lines stay with the totals; a description of a whole page cannot stay with anything.
 _TAIL_ROWS = 2
+_AMOUNT_COLUMNS = frozenset(("net", "tax", "gross"))
 _TAIL_TEXT = 400
 
 
-def _table_rows(groups: tuple[LineGroup, ...]) -> tuple[list[dict[str, Any]], int]:
+def _table_rows(
+    groups: tuple[LineGroup, ...], columns: tuple[str, ...], *, numbered: bool
+) -> tuple[list[dict[str, Any]], int]:
     """The rows of the table, and how many of the last ones stay on a page with the totals."""
+    amounts = [name for name in columns if name in _AMOUNT_COLUMNS]
     rows: list[dict[str, Any]] = []
     for group in groups:
         if group.title and group.lines:
-            rows.append({"kind": "title", "description": group.title, "net": group.subtotal})
-        rows.extend({"kind": "line"} | asdict(line) for line in group.lines)
+            sums = {"net": group.subtotal, "tax": group.tax, "gross": group.gross}
+            rows.append(
+                {
+                    "kind": "title",
+                    "description": group.title,
+                    "cells": [sums[name] for name in amounts],
+                }
+            )
+        rows.extend(
+            {
+                "kind": "line",
+                "description": line.description,
+                "position": line.position if numbered else "",
+                "cells": [getattr(line, name) for name in columns],
+            }
+            for line in group.lines
+        )
     for before, row in zip([None, *rows], rows, strict=False):
         row["is_after_title"] = before is not None and before["kind"] == "title"
     tail = 0

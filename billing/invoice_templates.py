@@ -1,35 +1,18 @@
 """Invoice templates: how invoices look. Every reseller has one default, "Standard" at first."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import Any
 
-from babel import Locale, UnknownLocaleError
 from sqlalchemy import func, select, update
 
 from billing.client_models import ClientTemplateBilling
+from billing.invoice_look import STANDARD, InvoiceLook, checked_look
 from billing.invoice_models import InvoiceTemplate
 from billing.models import ClientBilling
 from core.db import Session
 from core.errors import ConflictError, InvalidInputError, NotFoundError
-from core.names import clean_line, clean_text
 from tenants import audit
 from tenants.models import Client
-
-STANDARD = "Standard"
-NAME_LENGTH = 100
-NOTE_LENGTH = 2000
-PAPERS = ("auto", "a4", "us-letter")
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceLook:
-    """What a template says: `locale` empty takes the client's, paper `auto` its country's."""
-
-    name: str
-    is_default: bool = False
-    locale: str = ""
-    paper: str = "auto"
-    note: str = ""
 
 
 class StaleInvoiceTemplateError(ConflictError):
@@ -40,7 +23,8 @@ class StaleInvoiceTemplateError(ConflictError):
 
 def create_standard(session: Session, reseller_id: int) -> InvoiceTemplate:
     """Part of making a reseller."""
-    template = InvoiceTemplate(reseller_id=reseller_id, **asdict(InvoiceLook(STANDARD, True)))
+    template = InvoiceTemplate(reseller_id=reseller_id)
+    _put(template, InvoiceLook(STANDARD, is_default=True))
     session.add(template)
     session.flush()
     return template
@@ -134,39 +118,39 @@ def get_client_look(session: Session, client: Client) -> InvoiceLook:
         .order_by((InvoiceTemplate.id == chosen.scalar_subquery()).desc().nulls_last())
         .limit(1)
     )
-    return InvoiceLook(STANDARD) if template is None else InvoiceLook(**_facts(template))
+    return InvoiceLook(STANDARD) if template is None else look_of(template)
+
+
+def look_of(template: InvoiceTemplate) -> InvoiceLook:
+    """What the template says now."""
+    values = _facts(template)
+    values |= {"parts": tuple(template.parts), "columns": tuple(template.columns)}
+    return InvoiceLook(**values)
+
+
+def is_made(session: Session, reseller_id: int, look: InvoiceLook) -> bool:
+    """Whether this very template exists already: its form was sent twice."""
+    try:
+        wanted = checked_look(look)
+    except InvalidInputError:
+        return False
+    return any(look_of(one) == wanted for one in list_templates(session, reseller_id))
 
 
 def _fill(session: Session, template: InvoiceTemplate, look: InvoiceLook) -> None:
-    template.name = _free_name(session, template, look.name)
-    template.locale = _known_locale(look.locale)
-    if look.paper not in PAPERS:
-        raise InvalidInputError("Choose one from the list.", "paper")
-    template.paper = look.paper
-    template.note = clean_text(look.note)
-    if len(template.note) > NOTE_LENGTH:
-        raise InvalidInputError("Use at most 2000 characters.", "note")
+    look = checked_look(look)
+    _check_name(session, template, look.name)
     if look.is_default and not template.is_default:
         _clear_default(session, template.reseller_id)
-    template.is_default = look.is_default
+    _put(template, look)
 
 
-def _known_locale(text: str) -> str:
-    locale = text.strip()
-    if not locale:
-        return ""
-    try:
-        return str(Locale.parse(locale.replace("-", "_")))
-    except (ValueError, UnknownLocaleError) as error:
-        raise InvalidInputError("Choose one from the list.", "locale") from error
+def _put(template: InvoiceTemplate, look: InvoiceLook) -> None:
+    for name, value in asdict(look).items():
+        setattr(template, name, list(value) if isinstance(value, tuple) else value)
 
 
-def _free_name(session: Session, template: InvoiceTemplate, text: str) -> str:
-    name = clean_line(text)
-    if not name:
-        raise InvalidInputError("Enter a name.", "name")
-    if len(name) > NAME_LENGTH:
-        raise InvalidInputError("Use at most 100 characters.", "name")
+def _check_name(session: Session, template: InvoiceTemplate, name: str) -> None:
     with session.no_autoflush:
         taken = session.scalar(
             select(InvoiceTemplate.id).where(
@@ -176,7 +160,6 @@ def _free_name(session: Session, template: InvoiceTemplate, text: str) -> str:
         )
     if taken is not None and taken != template.id:
         raise InvalidInputError("Another template has this name.", "name")
-    return name
 
 
 def _clear_default(session: Session, reseller_id: int) -> None:

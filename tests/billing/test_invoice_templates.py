@@ -9,7 +9,8 @@ import pytest
 
 from billing import client_billing, invoice_templates, invoices
 from billing.client_billing import Billing
-from billing.invoice_templates import InvoiceLook, StaleInvoiceTemplateError
+from billing.invoice_look import InvoiceLook
+from billing.invoice_templates import StaleInvoiceTemplateError
 from billing.periods import period_for_dates
 from core.errors import ConflictError, InvalidInputError, NotFoundError
 from core.zones import get_zone

@@ -23,7 +23,7 @@ from billing import (
     transactions,
 )
 from billing.client_billing import Billing
-from billing.invoice_templates import InvoiceLook
+from billing.invoice_look import InvoiceLook
 from billing.low_balance import LowBalance
 from billing.models import LedgerEntry
 from billing.template_billing import TemplateBilling
