@@ -179,11 +179,27 @@ def read_parties(session: Session, client: Client) -> dict[str, Any]:
     """Seller, buyer and the look as they are now, to be kept with the invoice."""
     reseller = session.scalars(select(Reseller).where(Reseller.id == client.reseller_id)).one()
     company = get_company(session, client.id)
-    logo = find_logo(session, client.reseller_id)
     look = get_client_look(session, client)
     return {
         "locale": _known_locale(look.locale or company.locale or reseller.locale),
         "look": look_as_json(look),
+        **seller_facts(session, reseller),
+        "buyer": {
+            "client_id": client.id,
+            "name": company.company_name or client.name,
+            "address": company.address,
+            "zip_code": company.zip_code,
+            "tax_id": company.tax_id,
+            "reg_id": company.reg_id,
+            "account_details": company.account_details,
+        },
+    }
+
+
+def seller_facts(session: Session, reseller: Reseller) -> dict[str, Any]:
+    """The reseller's part of the parties: who sells, in which colours, and where to pay."""
+    logo = find_logo(session, reseller.id)
+    return {
         "seller_locale": reseller.locale,
         "brand_color": reseller.brand_color,
         "logo_file_id": None if logo is None else str(logo.file_id),
@@ -196,15 +212,6 @@ def read_parties(session: Session, client: Client) -> dict[str, Any]:
             "reg_id": reseller.reg_id,
             "email": reseller.email,
             "account_details": reseller.account_details,
-        },
-        "buyer": {
-            "client_id": client.id,
-            "name": company.company_name or client.name,
-            "address": company.address,
-            "zip_code": company.zip_code,
-            "tax_id": company.tax_id,
-            "reg_id": company.reg_id,
-            "account_details": company.account_details,
         },
     }
 

@@ -29,6 +29,7 @@ from billing.invoice_pdf import (
     SumRow,
     TaxRow,
 )
+from billing.invoice_words import amount_in_words
 
 _TRANSLATIONS = Path(__file__).resolve().parent.parent / "translations"
 # where letters are 8.5 by 11 inches (CLDR, measurement data)
@@ -71,6 +72,9 @@ def make_document(
         taxes=_tax_rows(taxes, formatter) if look.has("taxes") else (),
         sums=_sums(invoice, taxes, formatter, words),
         balances=_balances(invoice, formatter, words) if look.has("balances") else (),
+        in_words=(
+            amount_in_words(invoice.total, invoice.currency, locale) if look.has("words") else ""
+        ),
         how_to_pay=_how_to_pay(parties["seller"], look) if _is_payable(invoice) else "",
         pay_link=_pay_link(invoice, words) if look.has("pay_link") else None,
         footer=look.footer or _footer(parties["seller"]),

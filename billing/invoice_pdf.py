@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from typst import PDFStandard  # the wheel declares it in its stub only
 
 _ROOT = Path(__file__).resolve().parent.parent
-_TEMPLATE = _ROOT / "templates" / "invoices" / "invoice.typ"
+LAYOUT = _ROOT / "templates" / "invoices" / "invoice.typ"
 FONT_FOLDER = _ROOT / "static" / "fonts"
 PREVIEW_PPI = 110.0
 
 # Archives ask for PDF/A, screen readers for PDF/UA. Both forbid a character that no font has.
-_STANDARDS: list["PDFStandard"] = ["a-3a", "ua-1"]
+STANDARDS: list["PDFStandard"] = ["a-3a", "ua-1"]
 
 Paper = Literal["a4", "us-letter"]
 
@@ -181,7 +181,7 @@ def render_invoice_pdf(document: InvoiceDocument) -> bytes:
     """
     inputs = document_inputs(document)
     try:
-        return _compile(inputs, _STANDARDS)
+        return _compile(inputs, STANDARDS)
     except typst.TypstError:
         # An emoji in a name must not stop an invoice: without the two standards it is drawn as
         # an empty box.
@@ -245,8 +245,8 @@ def _compile(inputs: dict[str, str], standards: list["PDFStandard"], *, png: boo
     compiler: typst.Compiler | None = getattr(_local, "compiler", None)
     if compiler is None:
         compiler = _local.compiler = typst.Compiler(
-            input=str(_TEMPLATE),
-            root=str(_TEMPLATE.parent),
+            input=str(LAYOUT),
+            root=str(LAYOUT.parent),
             font_paths=_fonts(),
             ignore_system_fonts=True,
         )

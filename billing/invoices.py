@@ -20,8 +20,8 @@ from billing.invoice_contents import (
     write_contents,
 )
 from billing.invoice_document import make_document
+from billing.invoice_drawing import draw_invoice
 from billing.invoice_models import Invoice
-from billing.invoice_pdf import render_invoice_pdf
 from billing.ledger import EntryKind
 from billing.models import ClientBalance, ClientBilling, PaymentTerms
 from billing.periods import Period, due_date, local_midnight
@@ -133,7 +133,7 @@ def store_file(session: Session, invoice_id: UUID) -> File:
         list_taxes(session, invoice_id),
         _read_logo(session, invoice),
     )
-    content = render_invoice_pdf(document)
+    content = draw_invoice(session, invoice, document)
     first_id = session.scalar(
         select(Invoice.file_id).where(Invoice.id == invoice_id).with_for_update()
     )
