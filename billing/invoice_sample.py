@@ -31,9 +31,7 @@ def make_sample(session: Session, reseller_id: int) -> tuple[Invoice, list[Line]
     reseller = session.scalars(select(Reseller).where(Reseller.id == reseller_id)).one()
     lines = [_line(*row) for row in _LINES]
     taxed = [compute_taxes(line.net, [_VAT], TaxMode.EXCLUDING) for line in lines]
-    totals = round_invoice_totals(
-        [line.net for line in lines], sum_taxes(taxed), reseller.currency
-    )
+    totals = round_invoice_totals([line.net for line in lines], sum_taxes(taxed), reseller.currency)
     before = Decimal("-12.5")
     invoice = Invoice(
         id=_NUMBER,

@@ -1,24 +1,28 @@
 """Invoice templates: a small list and its form."""
 
-from flask import Blueprint, Response, request, url_for
+import io
+from uuid import UUID
+
+from flask import Blueprint, Response, flash, redirect, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy import func, select
 
-from billing import invoice_templates
+from billing import invoice_sources, invoice_templates
+from billing.invoice_look import InvoiceLook
 from billing.invoice_models import InvoiceTemplate
-from billing.invoice_templates import InvoiceLook, StaleInvoiceTemplateError
+from billing.invoice_templates import StaleInvoiceTemplateError
 from billing.models import ClientBilling
 from core.db import Session
-from core.errors import InvalidInputError
-from core.names import clean_line, clean_text
+from core.errors import InvalidInputError, NotAllowedError, NotFoundError
 from core.tenancy import current_scope
 from core.uow import unit_of_work
 from portal.access import current_viewer, office_view
 from portal.fields import put_error, to_choices
-from portal.htmx import hx, render
+from portal.htmx import hx, render, wants_partial
 from portal.office.client_offers import list_languages
+from portal.office.invoice_templates import preview
 from portal.office.invoice_templates.forms import InvoiceTemplateForm
 from portal.office.saved import saved
 from portal.wording import refusal
@@ -28,6 +32,7 @@ from tenants.permissions import Permission
 
 bp = Blueprint("office_invoice_templates", __name__, url_prefix="/office/invoice-templates")
 CHANGED = "invoice-templates-changed"
+_SHOWN_LENGTH = 200
 
 
 @bp.get("/")
@@ -66,8 +71,6 @@ def index() -> ResponseReturnValue:
 @office_view(Permission.TEMPLATES_WRITE)
 def new() -> ResponseReturnValue:
     form = InvoiceTemplateForm(reseller_id=current_scope().home_reseller_id)
-    with unit_of_work() as session:
-        _offer(session, form)
     return _draw(form)
 
 
@@ -77,15 +80,20 @@ def create() -> ResponseReturnValue:
     form = InvoiceTemplateForm(request.form, data={"reseller_id": current_scope().home_reseller_id})
     with unit_of_work() as session:
         _offer(session, form)
-        is_repeated = _is_made(session, form)
+        reseller_id = form.reseller_id.data or 0
+        # the digest of a source is known only when it is kept: a repeated form brings the same
+        is_repeated = not form.typed_source and invoice_templates.is_made(
+            session, reseller_id, form.to_look()
+        )
     if is_repeated:
         return _saved(form)
     if not form.validate():
         return _draw(form, status=422)
     try:
+        _try_source(form, "")
         with unit_of_work() as session:
             invoice_templates.create_template(
-                session, reseller_id=form.reseller_id.data, look=form.to_look()
+                session, reseller_id=reseller_id, look=_look(session, form, reseller_id)
             )
     except InvalidInputError as error:
         put_error(form, error)
@@ -98,8 +106,7 @@ def create() -> ResponseReturnValue:
 def edit(invoice_template_id: int) -> ResponseReturnValue:
     with unit_of_work() as session:
         template = invoice_templates.get_template(session, invoice_template_id)
-        form = InvoiceTemplateForm(obj=template)
-        _offer(session, form)
+        form = InvoiceTemplateForm(obj=template, data={"source": _stored_source(session, template)})
     return _draw(form, template)
 
 
@@ -110,13 +117,19 @@ def update(invoice_template_id: int) -> ResponseReturnValue:
     with unit_of_work() as session:
         template = invoice_templates.get_template(session, invoice_template_id)
         form = InvoiceTemplateForm(request.form, data={"reseller_id": template.reseller_id})
+        stored_source = _stored_source(session, template)
         _offer(session, form)
+    form.reseller_id.data = template.reseller_id
     if not form.validate():
         return _draw(form, template, status=422, version=version)
     try:
+        _try_source(form, stored_source)
         with unit_of_work() as session:
             invoice_templates.update_template(
-                session, invoice_template_id, version=version, look=form.to_look()
+                session,
+                invoice_template_id,
+                version=version,
+                look=_look(session, form, template.reseller_id),
             )
     except InvalidInputError as error:
         put_error(form, error)
@@ -124,6 +137,40 @@ def update(invoice_template_id: int) -> ResponseReturnValue:
     except StaleInvoiceTemplateError as error:
         return _draw_stale(invoice_template_id, form, error)
     return _saved(form)
+
+
+@bp.post("/preview")
+@office_view(Permission.TEMPLATES_WRITE)
+def show_preview() -> ResponseReturnValue:
+    """The first page of what is typed, with a real invoice or a made-up one."""
+    form = InvoiceTemplateForm(request.form)
+    drawn = preview.draw_picture(form, _chosen_invoice())
+    return render(
+        "office/invoice_templates/preview.html",
+        "office/invoice_templates/_picture.html",
+        preview=drawn,
+    )
+
+
+@bp.post("/preview.pdf")
+@office_view(Permission.TEMPLATES_WRITE)
+def show_pdf() -> ResponseReturnValue:
+    """The same as a whole PDF."""
+    content = preview.draw_pdf(InvoiceTemplateForm(request.form), _chosen_invoice())
+    return send_file(io.BytesIO(content), mimetype="application/pdf", download_name="preview.pdf")
+
+
+@bp.get("/standard.typ")
+@office_view(Permission.TEMPLATES_READ)
+def standard_source() -> ResponseReturnValue:
+    """Our own layout, to begin an own one from."""
+    return send_file(
+        io.BytesIO(invoice_sources.built_in_source().encode()),
+        mimetype="text/plain",
+        download_name="standard.typ",
+        as_attachment=True,
+        etag=False,
+    )
 
 
 @bp.post("/<int:invoice_template_id>/delete")
@@ -139,16 +186,33 @@ def delete(invoice_template_id: int) -> ResponseReturnValue:
     )
 
 
-def _is_made(session: Session, form: InvoiceTemplateForm) -> bool:
-    """Whether this very template exists: the form was sent twice."""
-    look = form.to_look()
-    wanted = InvoiceLook(
-        clean_line(look.name), look.is_default, look.locale, look.paper, clean_text(look.note)
-    )
-    return any(
-        InvoiceLook(one.name, one.is_default, one.locale, one.paper, one.note) == wanted
-        for one in invoice_templates.list_templates(session, form.reseller_id.data or 0)
-    )
+def _chosen_invoice() -> UUID | None:
+    """The invoice to draw, by who may read invoices; none is the made-up one."""
+    text = request.form.get("invoice", "")
+    if not text:
+        return None
+    if not current_viewer().may(Permission.INVOICES_READ):
+        raise NotAllowedError("You may not see invoices.")
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFoundError("Invoice not found.") from None
+
+
+def _try_source(form: InvoiceTemplateForm, stored: str) -> None:
+    """Draw a changed source once, outside of any transaction; raises SourceRefusedError."""
+    source = form.typed_source
+    if source and source != stored:
+        preview.draw_sample(form.reseller_id.data or 0, source)
+
+
+def _look(session: Session, form: InvoiceTemplateForm, reseller_id: int) -> InvoiceLook:
+    digest = invoice_sources.keep_source(session, reseller_id, form.typed_source)
+    return form.to_look(digest)
+
+
+def _stored_source(session: Session, template: InvoiceTemplate) -> str:
+    return invoice_sources.get_source(session, template.reseller_id, template.source_digest)
 
 
 def _offer(session: Session, form: InvoiceTemplateForm) -> None:
@@ -165,9 +229,10 @@ def _draw_stale(
     """What was typed stays; what is stored now is told beside it."""
     with unit_of_work() as session:
         template = invoice_templates.get_template(session, template_id)
-    stored = InvoiceTemplateForm(obj=template)
+        source = _stored_source(session, template)
+    stored = InvoiceTemplateForm(obj=template, data={"source": source})
     different = [
-        f"{mine.label.text}: {one.data}"
+        f"{mine.label.text}: {_shown(one.data)}"
         for one, mine in zip(stored, form, strict=True)
         if (one.data or None) != (mine.data or None)
     ]
@@ -182,12 +247,18 @@ def _draw_stale(
     return _draw(form, template, status=409, messages=messages)
 
 
+def _shown(value: object) -> str:
+    """A field's value in a sentence: lists by commas, long texts by their beginning."""
+    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"
+
+
 def _saved(form: InvoiceTemplateForm) -> Response:
-    return saved(
-        _("%(name)s is saved.", name=form.name.data),
-        changed=CHANGED,
-        address=url_for("office_invoice_templates.index"),
-    )
+    flash(_("%(name)s is saved.", name=form.name.data), "success")
+    address = url_for("office_invoice_templates.index")
+    if wants_partial():
+        return hx(redirect=address)
+    return redirect(address, 303)  # type: ignore[return-value]
 
 
 def _draw(
@@ -198,7 +269,13 @@ def _draw(
     version: int | None = None,
     messages: list[str] | None = None,
 ) -> Response:
-    page = render(
+    with unit_of_work() as session:
+        _offer(session, form)
+        reseller_id = form.reseller_id.data or current_scope().home_reseller_id
+        may_see = current_viewer().may(Permission.INVOICES_READ)
+        offered = preview.list_offered(session, reseller_id) if may_see else []
+    drawn = None if wants_partial() else preview.draw_picture(form, None)
+    return render(
         "office/invoice_templates/form.html",
         "office/invoice_templates/_form.html",
         status=status,
@@ -206,5 +283,6 @@ def _draw(
         template=template,
         version=version or (template.version if template else 0),
         messages=messages or [],
+        offered=offered,
+        preview=drawn,
     )
-    return hx(page, trigger={"dialog:open": {}}) if status == 200 else page
