@@ -32,6 +32,10 @@ UNSHOWN: dict[str, tuple[dict[str, str], str]] = {
         "shown with a preview only, which answers a form",
     ),
     "POST /office/clients/<int:client_id>/restore": ({}, "shown for a deleted client only"),
+    "POST /office/invoice-templates/preview.pdf": (
+        {"reseller_id": "1", "name": "Any", "columns": "net"},
+        "a second button of the template's form",
+    ),
     "POST /office/settings/logo/remove": ({}, "shown once there is a logo, which has no words"),
     "POST /office/resellers/<int:reseller_id>/logo/remove": (
         {},

@@ -163,6 +163,7 @@ NO_TOKENS = {
     "rates_email", "result_type", "role", "seal_hash", "secret", "security", "service", "source",
     "state", "status", "step", "tax_mode", "template", "timezone", "to_address", "to_currency", "type",
     "user_agent", "webhook_token",
+    "colour", "columns", "digest", "grouping", "parts", "source_digest",
 }  # fmt: skip
 
 

@@ -90,7 +90,7 @@ def create() -> ResponseReturnValue:
     if not form.validate():
         return _draw(form, status=422)
     try:
-        _try_source(form, "")
+        _try_source(reseller_id, form.typed_source, "")
         with unit_of_work() as session:
             invoice_templates.create_template(
                 session, reseller_id=reseller_id, look=_look(session, form, reseller_id)
@@ -119,11 +119,10 @@ def update(invoice_template_id: int) -> ResponseReturnValue:
         form = InvoiceTemplateForm(request.form, data={"reseller_id": template.reseller_id})
         stored_source = _stored_source(session, template)
         _offer(session, form)
-    form.reseller_id.data = template.reseller_id
     if not form.validate():
         return _draw(form, template, status=422, version=version)
     try:
-        _try_source(form, stored_source)
+        _try_source(template.reseller_id, form.typed_source, stored_source)
         with unit_of_work() as session:
             invoice_templates.update_template(
                 session,
@@ -199,11 +198,10 @@ def _chosen_invoice() -> UUID | None:
         raise NotFoundError("Invoice not found.") from None
 
 
-def _try_source(form: InvoiceTemplateForm, stored: str) -> None:
+def _try_source(reseller_id: int, source: str, stored: str) -> None:
     """Draw a changed source once, outside of any transaction; raises SourceRefusedError."""
-    source = form.typed_source
     if source and source != stored:
-        preview.draw_sample(form.reseller_id.data or 0, source)
+        preview.draw_sample(reseller_id, source)
 
 
 def _look(session: Session, form: InvoiceTemplateForm, reseller_id: int) -> InvoiceLook:
