@@ -232,7 +232,8 @@
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { target, xhr, requestConfig } = event.detail;
-    const sent = xhr.status < 400 && requestConfig.elt.closest?.("form[data-empties]");
+    const sent =
+      xhr.status < 400 ? requestConfig.elt.closest?.("form[data-empties]") : null;
     for (const field of target.querySelectorAll("[data-keep-typed]")) {
       if (!sent?.contains(field)) typed.set(field.id, field.value);
     }

@@ -44,6 +44,8 @@ def test_a_client_is_read_noted_deleted_brought_back_and_removed_for_good(
 
     # what is typed is not lost when the page draws itself anew, and a note is kept once
     opens_tab(page, "notes")
+    owner.presses("Add note")
+    owner.reads("Write something")
     page.locator("textarea[name=body]").fill("Call before noon")
     owner.follows("New charge")
     owner.fills("amount", "5")

@@ -58,11 +58,19 @@ class RoleForm(FlaskForm):  # type: ignore[misc]  # flask-wtf has no types
 @bp.get("/new")
 @office_view(Permission.ROLES_WRITE)
 def new() -> ResponseReturnValue:
-    """An empty role, or one that begins as a standard role, as far as one may give it."""
+    """An empty role, or one that begins as a standard role, as far as one may give it.
+
+    The name and the reseller that were chosen in the form already stay.
+    """
     name, rights = _STANDARD.get(request.args.get("standard", ""), ("", frozenset()))
-    form = RoleForm(
-        formdata=None, data={"reseller_id": current_scope().home_reseller_id, "name": name}
-    )
+    typed = request.args.get("name", "").strip()[:NAME_LENGTH]
+    if typed and typed not in {standard for standard, _rights in _STANDARD.values()}:
+        name = typed
+    scope = current_scope()
+    reseller_id = request.args.get("reseller_id", type=int)
+    if reseller_id not in scope.reseller_ids:
+        reseller_id = scope.home_reseller_id
+    form = RoleForm(formdata=None, data={"reseller_id": reseller_id, "name": name})
     _offer(form)
     return _draw(form, {one.value for one in rights} & current_me().permissions)
 

@@ -187,6 +187,8 @@ def test_changes_are_audited_with_before_and_after(as_owner: Browser, acme: Tena
 
 
 def test_a_new_role_can_begin_as_a_standard_one(as_owner: Browser) -> None:
+    page = as_owner.get("/office/roles/new?standard=viewer&name=Night+shift").text
+    assert 'value="Night shift"' in page, "a name that was typed stays"
     page = as_owner.get("/office/roles/new?standard=viewer").text
 
     assert page.count(" checked") == sum(one.endswith(":read") for one in ALL_PERMISSIONS)
