@@ -178,9 +178,7 @@ def read_report(session: Session, wish: BalanceWish) -> list[CurrencyPart]:
     by_currency: dict[str, dict[str, _Sums]] = {}
     for row in rows:
         groups = by_currency.setdefault(row.currency, {})
-        groups.setdefault(_key_of(wish, row, days), _Sums()).add(
-            row.kind, row.amount, row.entries
-        )
+        groups.setdefault(_key_of(wish, row, days), _Sums()).add(row.kind, row.amount, row.entries)
     names = _read_names(session, wish, by_currency)
     return [
         _part(wish, currency, by_currency[currency], days, names)
@@ -277,9 +275,7 @@ def _sums_query(wish: BalanceWish, days: Sequence[date]) -> Select[Any]:
     ends_at = local_midnight(wish.last_on + _DAY, zone)
     entry, line = LedgerEntry, LedgerLine
     # 0 is before the period, n the group that begins at edge n
-    bucket = func.width_bucket(
-        entry.effective_at, cast(edges, ARRAY(DateTime(timezone=True)))
-    )
+    bucket = func.width_bucket(entry.effective_at, cast(edges, ARRAY(DateTime(timezone=True))))
     group: Any = literal(None)
     if wish.group == "client":
         group = line.client_id
