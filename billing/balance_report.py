@@ -21,7 +21,6 @@ from sqlalchemy import (
     cast,
     func,
     literal,
-    null,
     select,
     tuple_,
 )
@@ -234,8 +233,7 @@ def read_entries(
                 entry.description,
                 line.currency,
                 line.amount,
-                case((entry.kind == "invoice", null()), else_=entry.source_id).label("tx"),
-                case((entry.kind == "invoice", entry.source_id), else_=null()).label("invoice"),
+                entry.kind == "invoice",
             )
         )
         .outerjoin(
@@ -245,7 +243,7 @@ def read_entries(
         .order_by(entry.effective_at.desc(), entry.id.desc())
         .limit(limit + 1)
     ).all()
-    entries = [EntryRow(*row) for row in rows[:limit]]
+    entries = _with_sources(session, rows[:limit])
     is_last = len(rows) <= limit
     last = entries[-1] if entries else None
     return EntryPage(
@@ -254,6 +252,20 @@ def read_entries(
         count,
         "" if is_last or last is None else f"{last.effective_at.isoformat()}_{last.entry_id}",
     )
+
+
+def _with_sources(session: Session, rows: Sequence[Any]) -> list[EntryRow]:
+    """The entries with the transaction or invoice that each came from, if it is one."""
+    sources = [row.source_id for row in rows]
+    known = set(session.scalars(select(Transaction.id).where(Transaction.id.in_(sources))))
+    return [
+        EntryRow(
+            *row[:9],
+            transaction_id=row.source_id if row.source_id in known else None,
+            invoice_id=row.source_id if row[9] else None,
+        )
+        for row in rows
+    ]
 
 
 def _group_days(wish: BalanceWish) -> list[date]:

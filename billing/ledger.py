@@ -32,6 +32,7 @@ class Account(StrEnum):
     TAX = "tax"
     INVOICED = "invoiced"
     RECEIVED = "received"
+    OPENING = "opening"
 
 
 class EntryKind(StrEnum):
@@ -42,6 +43,7 @@ class EntryKind(StrEnum):
     REFILL = "refill"
     INVOICE = "invoice"
     REVERSAL = "reversal"
+    OPENING_BALANCE = "opening_balance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,16 @@ def charge_lines(net: Decimal, tax: Decimal) -> list[Line]:
 def invoice_lines(total: Decimal) -> list[Line]:
     """An issued outgoing invoice: only the fixed book moves."""
     return [Line(Account.CLIENT_FIXED, -total), Line(Account.INVOICED, total)]
+
+
+def opening_lines(amount: Decimal) -> list[Line]:
+    """What a client brought along from another system, signed: both books move."""
+    return [
+        Line(Account.CLIENT_LIVE, amount),
+        Line(Account.OPENING, -amount),
+        Line(Account.CLIENT_FIXED, amount),
+        Line(Account.OPENING, -amount),
+    ]
 
 
 def reverse(

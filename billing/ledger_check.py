@@ -89,6 +89,28 @@ _RULES = {
                 where e.kind = 'invoice' and i.reseller_id = e.reseller_id and i.id = e.source_id
                   and i.issued_at is not null
            )
+           and not exists (
+               select from opening_balances o
+                where o.reseller_id = e.reseller_id and o.client_id = e.client_id
+                  and e.id in (o.ledger_entry_id, o.reversal_entry_id)
+           )
+    """,
+    "opening_balance_not_posted": """
+        select 'opening balance ' || o.id,
+               'of ' || o.amount || ', posted ' || coalesce(p.live::text, 'nothing')
+               || ' and ' || coalesce(p.fixed::text, 'nothing')
+          from opening_balances o
+          left join lateral (
+              select sum(l.amount) filter (where l.account = 'client_live') as live,
+                     sum(l.amount) filter (where l.account = 'client_fixed') as fixed
+                from ledger_lines l
+               where l.reseller_id = o.reseller_id and l.client_id = o.client_id
+                 and l.entry_id in (o.ledger_entry_id, o.reversal_entry_id)
+          ) p on true
+         where o.reseller_id = :reseller_id
+           and (p.live, p.fixed) is distinct from
+               (case when o.reversed_at is null then o.amount else 0 end,
+                case when o.reversed_at is null then o.amount else 0 end)
     """,
     "invoice_not_posted": """
         select 'invoice ' || i.number,

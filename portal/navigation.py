@@ -39,7 +39,7 @@ class Link:
     is_current: bool
 
 
-# a group's label, and for each link its label, address, icon and blueprint
+# a group's label, and for each link its label, address, icon and endpoint
 _Menu = tuple[str, list[tuple[str, str, str, str]]]
 _MOST_KNOWN = 500
 
@@ -220,12 +220,25 @@ AREAS: dict[Area, tuple[Section, ...]] = {
 
 def menu_for(viewer: Viewer) -> list[LinkGroup]:
     """The viewer's menu; groups without a link are left out."""
-    here = request.blueprint
+    menu = _known_menu(viewer)
+    here = _current_endpoint([endpoint for _, links in menu for *_, endpoint in links])
     return [
-        # a section is one blueprint: its form and detail pages keep its entry marked
-        LinkGroup(label, [Link(name, to, icon, bp == here) for name, to, icon, bp in links])
-        for label, links in _known_menu(viewer)
+        LinkGroup(label, [Link(name, to, icon, one == here) for name, to, icon, one in links])
+        for label, links in menu
     ]
+
+
+def _current_endpoint(endpoints: Sequence[str]) -> str | None:
+    """Whose page is open. A section is one blueprint: its form and detail pages keep it marked.
+
+    Where a blueprint has several entries, a page is of the one whose endpoint its own begins with
+    (`aging_invoices` of `aging`), else of the first.
+    """
+    here, endpoint = request.blueprint, request.endpoint or ""
+    found = [one for one in endpoints if one.partition(".")[0] == here]
+    return next((one for one in found if one == endpoint), None) or next(
+        (one for one in found if endpoint.startswith(f"{one}_")), found[0] if found else None
+    )
 
 
 def _known_menu(viewer: Viewer) -> list[_Menu]:
@@ -249,5 +262,4 @@ def _is_shown(entry: Entry, viewer: Viewer) -> bool:
 
 
 def _link(entry: Entry) -> tuple[str, str, str, str]:
-    blueprint = entry.endpoint.partition(".")[0]
-    return str(entry.label), url_for(entry.endpoint), entry.icon, blueprint
+    return str(entry.label), url_for(entry.endpoint), entry.icon, entry.endpoint

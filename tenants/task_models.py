@@ -20,7 +20,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, TenantOwned
 
-TASK_KINDS = ("export_clients", "import_clients", "mass_edit_clients", "import_usage")
+TASK_KINDS = (
+    "export_clients",
+    "import_clients",
+    "mass_edit_clients",
+    "import_usage",
+    "export_report",
+    "import_payments",
+    "import_opening_balances",
+)
 TASK_STATES = ("draft", "waiting", "running", "checked", "done", "failed", "cancelled")
 ITEM_STATES = ("waiting", "made", "changed", "unchanged", "left_out", "failed")
 

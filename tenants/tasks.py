@@ -36,9 +36,12 @@ REMEMBERED = timedelta(days=90)
 MAX_ATTEMPTS = 5
 """Claims without one piece done between them: then the work itself must be what fails."""
 COUNTS = ("made", "changed", "unchanged", "left_out", "failed")
+EXPORTS = frozenset({"export_clients", "export_report"})
+"""Kinds that change nothing and give a file."""
 FINAL_STATES = frozenset({"done", "failed", "cancelled"})
 NEEDS: dict[str, tuple[Permission, ...]] = {
     "export_clients": (Permission.CLIENTS_READ, Permission.CLIENTS_EXECUTE),
+    "export_report": (Permission.REPORTS_READ, Permission.CLIENTS_EXECUTE),
     "import_clients": (Permission.CLIENTS_WRITE, Permission.CLIENTS_EXECUTE),
     "mass_edit_clients": (Permission.CLIENTS_WRITE, Permission.CLIENTS_EXECUTE),
 }
@@ -374,7 +377,7 @@ def _enqueue(session: Session, task: Task) -> None:
 
 def _close(session: Session, task: Task, state: str, problem: str = "") -> None:
     """End a locked task. What was not reached is left out, so that the counts add up."""
-    if state in ("cancelled", "failed") and task.kind != "export_clients":
+    if state in ("cancelled", "failed") and task.kind not in EXPORTS:
         skipped = session.execute(
             update(TaskItem)
             .where(TaskItem.task_id == task.id, TaskItem.state == "waiting")

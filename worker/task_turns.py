@@ -10,6 +10,7 @@ from uuid import UUID
 
 import structlog
 
+from billing import report_export
 from core.db import Session
 from core.errors import NotAllowedError
 from core.tenancy import current_scope
@@ -27,6 +28,7 @@ Beat = Callable[[int | None], None]
 Step = Callable[[Session, Task, Beat], bool]
 STEPS: dict[str, Step] = {
     "export_clients": client_export.do_piece,
+    "export_report": report_export.do_piece,
     "import_clients": client_import.do_piece,
     "mass_edit_clients": mass_edit_task.do_piece,
 }

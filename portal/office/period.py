@@ -12,6 +12,7 @@ from flask import request
 from flask_babel import gettext as _
 from sqlalchemy import ColumnElement
 
+from billing.named_periods import named_period
 from billing.periods import local_midnight
 from core.clock import today
 from core.errors import InvalidInputError
@@ -77,7 +78,7 @@ def read_period() -> PeriodFilter:
         return PeriodFilter(name, _day("from"), _day("to"))
     if name not in NAMES or name == "any":
         return ANY_TIME
-    return PeriodFilter(name, *_named(name, today(current_user_timezone())))
+    return PeriodFilter(name, *named_period(name, today(current_user_timezone())))
 
 
 def parse_period(name: str, first_on: str, last_on: str) -> PeriodFilter:
@@ -87,7 +88,7 @@ def parse_period(name: str, first_on: str, last_on: str) -> PeriodFilter:
     if name not in NAMES:
         raise InvalidInputError("Choose one of the periods.")
     if name != "custom":
-        return PeriodFilter(name, *_named(name, today(current_user_timezone())))
+        return PeriodFilter(name, *named_period(name, today(current_user_timezone())))
     period = PeriodFilter(name, _checked_day(first_on), _checked_day(last_on))
     if period.first_on and period.last_on and period.first_on > period.last_on:
         raise InvalidInputError("The first day is after the last one.")
@@ -110,32 +111,6 @@ def period_options() -> list[tuple[str, str]]:
         ("last_year", _("Last year")),
         ("custom", _("From … to …")),
     ]
-
-
-def _named(name: str, day: date) -> tuple[date, date]:
-    month = day.replace(day=1)
-    quarter = month.replace(month=3 * ((day.month - 1) // 3) + 1)
-    monday = day - day.weekday() * _DAY
-    year = day.replace(month=1, day=1)
-    starts = {
-        "today": day,
-        "week": day - 6 * _DAY,
-        "this_week": monday,
-        "month": month,
-        "quarter": quarter,
-        "year": year,
-    }
-    if name in starts:
-        return starts[name], day
-    ended = {"last_week": monday, "last_month": month, "last_quarter": quarter, "last_year": year}
-    last_on = ended[name] - _DAY
-    begun = {
-        "last_week": monday - 7 * _DAY,
-        "last_month": last_on.replace(day=1),
-        "last_quarter": (quarter - 80 * _DAY).replace(day=1),
-        "last_year": last_on.replace(month=1, day=1),
-    }
-    return begun[name], last_on
 
 
 def _day(name: str) -> date | None:

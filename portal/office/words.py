@@ -23,10 +23,21 @@ WORDS: dict[str, dict[str, Word]] = {
         "package_fee": (_l("Package fee"), "info"),
     },
     "entry": {
+        "opening_balance": (_l("Opening balances"), "off"),
         "payment": (_l("Payments"), "ok"),
         "refill": (_l("Card refills"), "ok"),
         "charge": (_l("Charges"), "info"),
         "invoice": (_l("Invoices"), "info"),
+        "reversal": (_l("Reversals"), "warn"),
+    },
+    "movement": {
+        "opening_balance": (_l("Opening balances"), "off"),
+        "payment": (_l("Payments"), "ok"),
+        "extra_charge": (_l("Extra charges"), "info"),
+        "services_charge": (_l("Services charges"), "info"),
+        "package_fee": (_l("Package fees"), "info"),
+        "invoice": (_l("Invoices"), "info"),
+        "credit_note": (_l("Credit notes"), "info"),
         "reversal": (_l("Reversals"), "warn"),
     },
     "invoice": {
@@ -128,6 +139,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "error": (_l("error"), "bad"),
     },
     "account": {
+        "opening": (_l("Opening balances"), "off"),
         "client_live": (_l("Client, live"), "off"),
         "client_fixed": (_l("Client, fixed"), "off"),
         "cash": (_l("Cash"), "off"),
@@ -140,6 +152,9 @@ WORDS: dict[str, dict[str, Word]] = {
     "task_kind": {
         "export_clients": (_l("Export of clients"), "off"),
         "import_clients": (_l("Import of clients"), "off"),
+        "export_report": (_l("File of a report"), "off"),
+        "import_payments": (_l("Import of payments"), "off"),
+        "import_opening_balances": (_l("Import of opening balances"), "off"),
         "mass_edit_clients": (_l("Mass edit of clients"), "off"),
     },
     "task": {

@@ -78,7 +78,7 @@ def result(task_id: UUID) -> ResponseReturnValue:
         if not _has_result(task):
             raise NotFoundError("There is no result.")
         name, media_type = task.result_name, task.result_type
-        if task.kind == "export_clients":
+        if task.kind in tasks.EXPORTS:
             content = task_bytes.get_bytes(session, task_id, "result")
         else:
             content = write_result(session, task)
@@ -93,13 +93,13 @@ def result(task_id: UUID) -> ResponseReturnValue:
 
 
 def _has_result(task: Task) -> bool:
-    if task.kind == "export_clients":
+    if task.kind in tasks.EXPORTS:
         return task.result_size is not None
     return task.expires_at is not None and task.total > 0 and task.state in RESULT_STATES
 
 
 def _undone(session: Session, task: Task) -> list[queries.ItemRow]:
-    is_quiet = task.kind == "export_clients" or task.state in ("waiting", "running", "draft")
+    is_quiet = task.kind in tasks.EXPORTS or task.state in ("waiting", "running", "draft")
     return [] if is_quiet else queries.read_undone(session, task)
 
 
