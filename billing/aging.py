@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Integer, Select, and_, case, cast, func, literal, or_, select
+from sqlalchemy import Integer, and_, case, cast, func, literal, or_, select
 
 from billing.balance_report import FIRST_DAY, LAST_DAY
 from billing.invoice_models import Invoice, PaymentAllocation
@@ -75,7 +75,10 @@ class OpenInvoice:
     total: Decimal
     open: Decimal
     days_late: int
-    bucket: str
+
+    @property
+    def bucket(self) -> str:
+        return bucket_of(self.days_late)
 
 
 def bucket_of(days_late: int) -> Bucket:
@@ -166,15 +169,16 @@ def list_invoices(
         .limit(MOST_INVOICES)
     )
     if bucket in BUCKETS:
-        place = BUCKETS.index(bucket)  # type: ignore[arg-type]  # one of them
+        place = BUCKETS.index(bucket)
         if place < len(_LAST_DAYS):
             query = query.where(found.c.days_late <= _LAST_DAYS[place])
         if place:
             query = query.where(found.c.days_late > _LAST_DAYS[place - 1])
-    return [OpenInvoice(*row, bucket_of(row.days_late)) for row in session.execute(query)]
+    rows: Any = session.execute(query)
+    return [OpenInvoice(*row) for row in rows]
 
 
-def _open_then(wish: AgingWish) -> Select[Any]:
+def _open_then(wish: AgingWish) -> Any:  # noqa: ANN401 (a query of many columns)
     """Issued outgoing invoices dated up to the day, with what was open at its end."""
     ends_at = local_midnight(wish.on + timedelta(days=1), get_zone(wish.timezone))
     counts_at = case(
@@ -198,7 +202,7 @@ def _open_then(wish: AgingWish) -> Select[Any]:
         .subquery("later")
     )
     open_amount = Invoice.total - Invoice.paid + func.coalesce(later.c.amount, 0)
-    query = (
+    query: Any = (
         select(
             Invoice.id,
             Invoice.number,
@@ -232,7 +236,7 @@ def _open_then(wish: AgingWish) -> Select[Any]:
 
 def _part(currency: str, clients: Mapping[int, AgingRow]) -> AgingPart:
     rows = sorted(clients.values(), key=lambda one: (-one.total, one.client_name, one.client_id))
-    amounts = {
+    amounts: dict[str, Decimal] = {
         name: sum((one.amounts.get(name, Decimal()) for one in rows), Decimal()) for name in BUCKETS
     }
     return AgingPart(currency, rows, AgingRow(0, "", amounts, sum(one.invoices for one in rows)))

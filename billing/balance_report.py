@@ -260,9 +260,9 @@ def _with_sources(session: Session, rows: Sequence[Any]) -> list[EntryRow]:
     known = set(session.scalars(select(Transaction.id).where(Transaction.id.in_(sources))))
     return [
         EntryRow(
-            *row[:9],
-            transaction_id=row.source_id if row.source_id in known else None,
-            invoice_id=row.source_id if row[9] else None,
+            *row[:9],  # type: ignore[call-arg]  # as many as it has
+            row.source_id if row.source_id in known else None,
+            row.source_id if row[9] else None,
         )
         for row in rows
     ]
@@ -317,7 +317,7 @@ def _sums_query(wish: BalanceWish, days: Sequence[date]) -> Select[Any]:
     ).group_by(moves.currency, moves.group_id, moves.bucket, moves.kind)
 
 
-def _from(query: Select[Any]) -> Select[Any]:
+def _from(query: Any) -> Any:  # noqa: ANN401 (a query of any columns)
     """Lines with their entries, and the transactions of charges, which say what was charged."""
     entry, line = LedgerEntry, LedgerLine
     return (
@@ -375,7 +375,8 @@ def _payment_account() -> Any:  # noqa: ANN401 (a subquery as an expression)
 def _key_of(wish: BalanceWish, row: Any, days: Sequence[date]) -> str:  # noqa: ANN401 (a row)
     if wish.group in ("client", "account"):
         return "" if row.group_id is None else str(row.group_id)
-    return days[max(row.bucket, 1) - 1].isoformat()
+    place: int = max(row.bucket, 1)
+    return days[place - 1].isoformat()
 
 
 def _read_names(

@@ -43,9 +43,7 @@ class SavedReport(TenantOwned, Base):
         CheckConstraint("day_of_month between 1 and 28", "day_of_month"),
         CheckConstraint("hour between 0 and 23", "hour"),
         CheckConstraint("next_run_at is null or every <> 'never'", "due"),
-        Index(
-            "uq_saved_reports_name", "reseller_id", "user_id", text("lower(name)"), unique=True
-        ),
+        Index("uq_saved_reports_name", "reseller_id", "user_id", text("lower(name)"), unique=True),
         Index(
             "ix_saved_reports_due", "next_run_at", postgresql_where=text("next_run_at is not null")
         ),

@@ -88,6 +88,9 @@ _EXAMPLES: Mapping[str, tuple[str, object]] = {
     "reason": (Words("Why the card was declined."), "Insufficient funds"),
     "reference": (Words("The number under which you find the payment."), "0197a3c2-5f4e"),
     "reset_url": (Words("The address at which the password is set. Keep it in the text."), "https://portal.example/login/reset/example"),
+    "report_name": (Words("The name under which the report is saved."), "Balances of the month"),
+    "from_on": (Words("The first day that the report tells of."), date(2026, 10, 1)),
+    "to_on": (Words("The last day that the report tells of."), date(2026, 10, 31)),
     "sender_name": (Words("Your company."), "Example Telecom"),
     "sign_in_url": (Words("The address of the sign-in."), "https://portal.example/login"),
     "threshold": (Words("The balance below which this is sent."), Decimal("10.00")),
@@ -141,6 +144,11 @@ _LETTERS: Mapping[str, tuple[str, str, Sequence[str] | None]] = {
     "panel_access": (Words("Panel access"), Words("A client got a login of its own."), None),
     "password_reset": (Words("Password reset"), Words("Somebody forgot the password."), None),
     "payment_receipt": (Words("Payment receipt"), Words("A payment by card came in."), _PAYMENT),
+    "report": (
+        Words("Report"),
+        Words("A saved report is due; its file goes along."),
+        ("report_name", "sender_name", "from_on", "to_on"),
+    ),
     "security_notice": (
         Words("Security notice"),
         Words("Something changed in how a person signs in."),

@@ -22,9 +22,7 @@ def upgrade() -> None:
     _create_opening_balances()
     # staff alone save reports and bring files; the sweep finds what is due for every tenant
     wall_table("saved_reports", panel_client=None, platform="select")
-    wall_table(
-        "report_runs", panel_client=None, office="select, insert, delete", platform="select"
-    )
+    wall_table("report_runs", panel_client=None, office="select, insert, delete", platform="select")
     wall_table("booked_bank_lines", office="select, insert", platform="select")
     wall_table("opening_balances", office="select, insert, update", platform="select")
     op.drop_constraint("ck_ledger_lines_account", "ledger_lines")

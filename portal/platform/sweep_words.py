@@ -11,6 +11,7 @@ WORDS: dict[str, LazyString] = {
     "billing.ledger_check": _l("Check the ledgers once a day"),
     "billing.low_balance": _l("Notice balances that are low"),
     "billing.subscriptions": _l("Charge the periods of subscriptions"),
+    "billing.reports": _l("Mail the reports that are due"),
     "billing.unfinished": _l("Make files and mails of issued invoices"),
     "events.untold": _l("Tell people of events"),
     "housekeeping.sign_in": _l("Forget old sign-ins"),

@@ -26,7 +26,8 @@ import tenants.list_models
 import tenants.models
 import tenants.platform_models
 import tenants.record_models
-import tenants.signin_models  # noqa: F401 (adds its tables to the metadata)
+import tenants.signin_models
+import tenants.task_models  # noqa: F401 (adds its tables to the metadata)
 from core.db import Base, ClientOwned, TenantOwned
 
 # Tables that no tenant owns, each with the reason.

@@ -2,11 +2,19 @@
 
 from uuid import UUID
 
-from billing import autoinvoicing, invoices, ledger_check, low_balance_notices, subscriptions
+from billing import (
+    autoinvoicing,
+    invoices,
+    ledger_check,
+    low_balance_notices,
+    report_mailing,
+    subscriptions,
+)
 from core.tenancy import current_scope
 from core.uow import unit_of_work
 from tenants import resellers
 from worker.broker import actor
+from worker.scope import asked_by
 
 
 @actor("billing.invoice_client")
@@ -71,3 +79,18 @@ def _take_turn(subscription_id: UUID) -> bool:
         return resellers.is_active(
             session, current_scope().home_reseller_id
         ) and subscriptions.take_turn(session, subscription_id)
+
+
+@actor("billing.mail_report")
+def mail_report(report_id: str) -> None:
+    """Mail a saved report for every due time that has come, as its owner, in order."""
+    while True:
+        with unit_of_work() as session:
+            if not resellers.is_active(session, current_scope().home_reseller_id):
+                return
+            found = report_mailing.find_due(session, UUID(report_id))
+        if found is None:
+            return
+        with asked_by(*found), unit_of_work() as session:
+            if not report_mailing.mail_due(session, UUID(report_id)):
+                return

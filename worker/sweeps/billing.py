@@ -8,6 +8,7 @@ from billing.client_models import ClientLowBalance
 from billing.invoice_models import Invoice
 from billing.models import ClientBalance, ClientBilling, LedgerCheck
 from billing.package_models import Subscription
+from billing.report_models import SavedReport
 from core import jobs
 from core.clock import now
 from core.db import Session
@@ -117,6 +118,25 @@ def find_crossed_balances(session: Session) -> int:
     for client_id, reseller_id in crossed:
         jobs.enqueue(session, "billing.low_balance", reseller_id=reseller_id, client_id=client_id)
     return len(crossed)
+
+
+@sweep("billing.reports", every_s=60)
+def find_due_reports(session: Session) -> int:
+    """Saved reports whose time to be mailed has come."""
+    due = session.execute(
+        in_turn(
+            select(SavedReport.id, SavedReport.reseller_id)
+            .join(Reseller, Reseller.id == SavedReport.reseller_id)
+            .where(SavedReport.next_run_at <= now(), is_trading()),
+            owner=SavedReport.reseller_id,
+            order=SavedReport.next_run_at,
+        )
+    ).all()
+    for report_id, reseller_id in due:
+        jobs.enqueue(
+            session, "billing.mail_report", reseller_id=reseller_id, report_id=str(report_id)
+        )
+    return len(due)
 
 
 @sweep("billing.ledger_check", every_s=3600)

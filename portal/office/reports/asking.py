@@ -6,8 +6,7 @@ from datetime import date
 
 from babel.dates import format_skeleton
 from flask import request
-from flask_babel import LazyString
-from flask_babel import get_locale
+from flask_babel import LazyString, get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 

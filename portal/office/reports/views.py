@@ -12,6 +12,7 @@ from billing import balance_report, report_export, reports
 from billing.aging import BUCKETS
 from billing.balance_report import BOOKS, GROUPINGS, CurrencyPart
 from core.errors import InvalidInputError, NotAllowedError, NotFoundError
+from core.ids import new_id
 from core.uow import unit_of_work
 from core.zones import list_zone_names
 from portal import charts
@@ -23,8 +24,6 @@ from portal.office.form_ids import read_form_id
 from portal.office.reports import asking
 from portal.office.reports.asking import Asked, read_asked
 from portal.office.reports.blueprint import bp
-from core.ids import new_id
-from tenants import tasks
 from tenants.permissions import Permission
 
 SHOWN = 500
@@ -190,17 +189,14 @@ def _check_may_wait() -> None:
 
 
 def _title(report: str) -> str:
-    return _("Aging") if report == "aging" else _("Balance report")
+    return str(_("Aging") if report == "aging" else _("Balance report"))
 
 
 def _balance_chart(part: CurrencyPart, group: str) -> charts.Chart | None:
     """The closing balance over time, or the largest closings of clients or accounts."""
     if group in ("day", "month"):
         return charts.draw_line(
-            [
-                (asking.row_name(row.key, row.name, group), row.closing, "")
-                for row in part.rows
-            ]
+            [(asking.row_name(row.key, row.name, group), row.closing, "") for row in part.rows]
         )
     largest = sorted(part.rows, key=lambda row: -abs(row.closing))[:20]
     return charts.draw_bars(

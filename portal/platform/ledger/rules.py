@@ -56,6 +56,14 @@ RULES: dict[str, Rule] = {
         _l("Money moved on a balance, and neither a transaction nor an issued invoice says why."),
         _l("Find out who posted it; a reversal takes it back."),
     ),
+    "opening_balance_not_posted": Rule(
+        _l("An opening balance and its posting differ"),
+        _l(
+            "An opening balance has not moved both books by its amount, or one that is reversed "
+            "still does."
+        ),
+        _l("Open the opening balance and reverse it by hand, with a reason."),
+    ),
     "invoice_not_posted": Rule(
         _l("An invoice and its posting differ"),
         _l("An issued invoice has not reduced Fixed by its total, or one that is not issued has."),
