@@ -5,7 +5,7 @@ of that day. Where there is no rate the amount is left out of the sums and named
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -112,9 +112,42 @@ def check_wish(wish: RevenueWish) -> None:
 def read_revenue(session: Session, wish: RevenueWish, convert: Convert) -> Revenue:
     """The figures and the best clients of the period; raises InvalidInputError."""
     check_wish(wish)
+    days = [(currency, day, one) for _reseller, currency, day, one in _read_days(session, wish)]
+    return _gather(wish, days, convert, _read_top(session, wish, convert))
+
+
+def read_resellers(
+    session: Session, wish: RevenueWish, converts: Mapping[int, tuple[str, Convert]]
+) -> dict[int, Revenue]:
+    """The figures of each reseller in its own currency, without its clients.
+
+    `converts` says of each reseller its currency and how others are brought to it. Raises
+    InvalidInputError.
+    """
+    check_wish(wish)
+    found: dict[int, list[tuple[str, date, dict[str, Decimal]]]] = {}
+    for reseller_id, currency, day, amounts in _read_days(session, wish):
+        found.setdefault(reseller_id, []).append((currency, day, amounts))
+    return {
+        reseller_id: _gather(
+            replace(wish, currency=own, reseller_id=reseller_id),
+            found.get(reseller_id, []),
+            convert,
+            [],
+        )
+        for reseller_id, (own, convert) in converts.items()
+    }
+
+
+def _gather(
+    wish: RevenueWish,
+    days: Sequence[tuple[str, date, dict[str, Decimal]]],
+    convert: Convert,
+    top: Sequence[TopClient],
+) -> Revenue:
     groups: dict[date, _Sums] = {first: _Sums(first, first) for first in _first_days(wish)}
     missing: dict[str, _Sums] = {}
-    for currency, day, amounts in _read_days(session, wish):
+    for currency, day, amounts in days:
         exact = _converted(amounts, currency, day, wish, convert)
         if exact is None:
             missing.setdefault(currency, _Sums(day, day)).add(amounts, day)
@@ -126,16 +159,11 @@ def read_revenue(session: Session, wish: RevenueWish, convert: Convert) -> Reven
         wish.first_on,
         *(sum((getattr(row, name) for row in rows), Decimal()) for name in _FIGURES),
     )
-    return Revenue(
-        wish.currency,
-        rows,
-        total,
-        [
-            Missing(currency, one.first_on, one.last_on, **one.amounts)
-            for currency, one in sorted(missing.items())
-        ],
-        _read_top(session, wish, convert),
-    )
+    left_out = [
+        Missing(currency, one.first_on, one.last_on, **one.amounts)
+        for currency, one in sorted(missing.items())
+    ]
+    return Revenue(wish.currency, rows, total, left_out, top)
 
 
 def _converted(
@@ -182,7 +210,10 @@ def _day_number(wish: RevenueWish) -> Any:  # noqa: ANN401 (an expression)
     return func.width_bucket(LedgerEntry.effective_at, cast(edges, ARRAY(DateTime(timezone=True))))
 
 
-def _read_days(session: Session, wish: RevenueWish) -> list[tuple[str, date, dict[str, Decimal]]]:
+def _read_days(
+    session: Session, wish: RevenueWish
+) -> list[tuple[int, str, date, dict[str, Decimal]]]:
+    """Reseller, currency, day and figures, as posted."""
     line = LedgerLine
     figure = case(
         (line.account == Account.REVENUE.value, "revenue"),
@@ -192,18 +223,23 @@ def _read_days(session: Session, wish: RevenueWish) -> list[tuple[str, date, dic
     wanted = (Account.REVENUE, Account.TAX, Account.CASH, Account.CLEARING)
     day, which = _day_number(wish).label("day"), figure.label("figure")
     rows = session.execute(
-        _lines(select(line.currency, day, which, func.sum(line.amount).label("amount")), wish)
+        _lines(
+            select(
+                line.reseller_id, line.currency, day, which, func.sum(line.amount).label("amount")
+            ),
+            wish,
+        )
         .where(line.account.in_([one.value for one in wanted]))
-        .group_by(line.currency, day, which)
-        .order_by(day, line.currency)
+        .group_by(line.reseller_id, line.currency, day, which)
+        .order_by(day, line.currency, line.reseller_id)
     )
-    found: dict[tuple[str, date], dict[str, Decimal]] = {}
-    for currency, number, name, amount in rows:
+    found: dict[tuple[int, str, date], dict[str, Decimal]] = {}
+    for reseller_id, currency, number, name, amount in rows:
         on = wish.first_on + (number - 1) * _DAY
-        amounts = found.setdefault((currency, on), dict.fromkeys(_FIGURES, Decimal()))
+        amounts = found.setdefault((reseller_id, currency, on), dict.fromkeys(_FIGURES, Decimal()))
         # money that came in is a debit of cash
         amounts[name] = -amount if name == "paid" else amount
-    return [(currency, on, amounts) for (currency, on), amounts in found.items()]
+    return [(*key, amounts) for key, amounts in found.items()]
 
 
 def _read_top(session: Session, wish: RevenueWish, convert: Convert) -> list[TopClient]:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select, tuple_
 
 from billing import reports
 from billing.report_models import ReportRun, SavedReport
@@ -91,12 +91,12 @@ def get_report(session: Session, report_id: UUID) -> SavedReport:
 
 def find_last_runs(session: Session, ids: Sequence[UUID]) -> dict[UUID, ReportRun]:
     """The newest due time of each that has had one."""
-    newest = (
-        select(ReportRun)
+    last = (
+        select(ReportRun.report_id, func.max(ReportRun.due_at))
         .where(ReportRun.report_id.in_(ids))
-        .distinct(ReportRun.report_id)
-        .order_by(ReportRun.report_id, ReportRun.due_at.desc())
+        .group_by(ReportRun.report_id)
     )
+    newest = select(ReportRun).where(tuple_(ReportRun.report_id, ReportRun.due_at).in_(last))
     return {one.report_id: one for one in session.scalars(newest)}
 
 

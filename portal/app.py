@@ -73,6 +73,7 @@ from portal.platform.health import bp as platform_health
 from portal.platform.home.views import bp as platform_home
 from portal.platform.jobs.views import bp as platform_jobs
 from portal.platform.ledger.views import bp as platform_ledger
+from portal.platform.reports import bp as platform_reports
 from portal.platform.resellers import bp as platform_resellers
 from portal.platform.settings import bp as platform_settings
 from portal.platform.sign_in_as import bp as platform_sign_in_as
@@ -122,6 +123,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     platform_home,
     platform_resellers,
     platform_ledger,
+    platform_reports,
     platform_events,
     platform_jobs,
     platform_health,

@@ -177,6 +177,12 @@ PLATFORM = (
                 PlatformPermission.LEDGER_READ,
             ),
             Entry(
+                _l("Revenue"),
+                "platform_reports.revenue",
+                "chart-bar",
+                PlatformPermission.LEDGER_READ,
+            ),
+            Entry(
                 _l("Events log"), "platform_events.index", "bell", PlatformPermission.EVENTS_READ
             ),
             Entry(_l("Queues"), "platform_jobs.index", "activity", PlatformPermission.QUEUES_READ),

@@ -41,7 +41,7 @@ EXPORTS = frozenset({"export_clients", "export_report"})
 FINAL_STATES = frozenset({"done", "failed", "cancelled"})
 NEEDS: dict[str, tuple[Permission, ...]] = {
     "export_clients": (Permission.CLIENTS_READ, Permission.CLIENTS_EXECUTE),
-    "export_report": (Permission.REPORTS_READ, Permission.CLIENTS_EXECUTE),
+    "export_report": (Permission.REPORTS_WRITE, Permission.CLIENTS_EXECUTE),
     "import_clients": (Permission.CLIENTS_WRITE, Permission.CLIENTS_EXECUTE),
     "mass_edit_clients": (Permission.CLIENTS_WRITE, Permission.CLIENTS_EXECUTE),
 }

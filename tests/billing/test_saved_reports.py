@@ -165,9 +165,7 @@ def test_nothing_is_mailed_for_a_person_who_may_not_see_it_any_more(acme):
     report_id = save(acme)
     make_due(report_id)
     with acme.work() as session:
-        session.execute(
-            update(User).where(User.id == acme.tenant.owner_id).values(status="stop")
-        )
+        session.execute(update(User).where(User.id == acme.tenant.owner_id).values(status="stop"))
     run(acme, report_id)
     assert stored(acme, MailMessage) == []
     assert [one.state for one in stored(acme, ReportRun)] == ["skipped"]

@@ -24,6 +24,7 @@ PARAMETERS = {
     "platform_user_id": "platform_user",
     "profile_id": "tax_profile",
     "refill_id": "refill",
+    "report_id": "saved_report",
     "reseller_id": "reseller",
     "tag_id": "tag",
     "task_id": "task",
@@ -79,6 +80,7 @@ PLAIN_PARAMETERS = {
         ("reseller", "terms", "tax", "template"),
         "a field of the search that one is helped with",
     ),
+    "report": (("balance", "aging"), "one of the reports that can be saved"),
     "list_key": (("clients",), "one of the lists that have views"),
     "code": (("nobody",), "a brand, which everybody may see before anybody is known"),
     "page": (
@@ -131,6 +133,8 @@ PLAIN_FIELDS = {
     "density", "email", "empties", "enabled", "field", "filters", "format", "general-name", "id",
     "ip", "key", "kind", "locale", "look", "match_by", "mode", "move", "name", "next", "object",
     "offer", "on", "order", "owed", "panel-password", "period", "permissions", "person", "pinned",
+    "book", "bucket", "currency", "day_of_month", "every", "from", "group", "hour", "is_shared",
+    "recipients", "row", "to", "weekday", "who", "zone",
     "portal", "previewed", "q", "query", "rows", "run", "service", "shortcuts", "shown", "stamp",
     "standard", "status", "tag", "template", "twice", "typed", "version",
 }  # fmt: skip
@@ -138,6 +142,7 @@ PLAIN_FIELDS = {
 MADE_BY_FORM = {
     "file_id": "client_file",
     "invoice_id": "invoice",
+    "report_id": "saved_report",
     "note_id": "note",
     "refill_id": "refill",
     "request_id": "client",

@@ -19,6 +19,7 @@ from billing import (
     payment_accounts,
     payment_terms,
     periods,
+    saved_reports,
     tax_profiles,
     transactions,
 )
@@ -26,6 +27,8 @@ from billing.client_billing import Billing
 from billing.invoice_look import InvoiceLook
 from billing.low_balance import LowBalance
 from billing.models import LedgerEntry
+from billing.reports import ReportSpec
+from billing.saved_reports import Saving, Schedule
 from billing.template_billing import TemplateBilling
 from core.clock import now
 from core.config import Settings
@@ -156,13 +159,13 @@ def make_world(settings: Settings, database: Database) -> World:
 NO_TOKENS = {
     "account", "action", "actor_kind", "area", "asker_kind", "author", "billing_email",
     "brand_color", "code", "color", "currency", "delivery", "density", "direction", "email",
-    "ended_reason", "from_address", "from_currency", "gateway", "host", "ip", "key", "kind", "last_four",
-    "lease_owner", "letter", "level", "list_key", "locale", "login", "mail_from", "main_email",
-    "media_type", "message", "method", "mode", "name_key", "noc_email", "object_id", "object_type",
-    "original_currency", "paper", "part", "password", "password_hash", "portal_host", "query",
-    "rates_email", "result_type", "role", "seal_hash", "secret", "security", "service", "source",
-    "state", "status", "step", "tax_mode", "template", "timezone", "to_address", "to_currency", "type",
-    "user_agent", "webhook_token",
+    "ended_reason", "every", "format", "from_address", "from_currency", "gateway", "host", "ip",
+    "key", "kind", "last_four", "lease_owner", "letter", "level", "line_hash", "list_key",
+    "locale", "login", "mail_from", "main_email", "media_type", "message", "method", "mode",
+    "name_key", "noc_email", "object_id", "object_type", "original_currency", "paper", "part",
+    "password", "password_hash", "portal_host", "query", "rates_email", "result_type", "role",
+    "seal_hash", "secret", "security", "service", "source", "state", "status", "step", "tax_mode",
+    "template", "timezone", "to_address", "to_currency", "type", "user_agent", "webhook_token",
     "colour", "columns", "digest", "grouping", "parts", "source_digest",
 }  # fmt: skip
 
@@ -333,6 +336,19 @@ def _furnish_tenant(
         )
         for name, password in (("invited", None), ("guarded", cast.PASSWORD))
     )
+    report = saved_reports.create_report(
+        session,
+        report_id=new_id(),
+        saving=Saving(
+            name=f"Report {token}",
+            spec=ReportSpec("balance", "month", "UTC"),
+            is_shared=True,
+            format="csv",
+            schedule=Schedule("day", recipients=(f"{token.lower()}@reports.example",)),
+            words={},
+            locale="en",
+        ),
+    )
     view = list_views.create_view(
         session,
         view_id=new_id(),
@@ -365,6 +381,7 @@ def _furnish_tenant(
         "invited_user": str(invited.id),
         "guarded_user": str(guarded.id),
         "list_view": str(view.id),
+        "saved_report": str(report.id),
     }
 
 

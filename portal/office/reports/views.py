@@ -133,7 +133,7 @@ def aging_invoices() -> ResponseReturnValue:
 
 
 @bp.post("/<report>/file")
-@office_view(Permission.REPORTS_READ)
+@office_view(Permission.REPORTS_WRITE)
 def export(report: str) -> ResponseReturnValue:
     """The report as a file; a long one is written by a task."""
     if report not in reports.REPORTS:
