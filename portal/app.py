@@ -40,6 +40,7 @@ from portal.office.events import bp as office_events
 from portal.office.gateways import bp as office_gateways
 from portal.office.home import bp as office_home
 from portal.office.imports import bp as office_imports
+from portal.office.invoice_explain import bp as office_invoice_explain
 from portal.office.invoice_templates import bp as office_invoice_templates
 from portal.office.invoices import bp as office_invoices
 from portal.office.list_views import bp as office_list_views
@@ -93,6 +94,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_home,
     office_clients,
     office_transactions,
+    office_invoice_explain,
     office_invoice_templates,
     office_invoices,
     office_refills,

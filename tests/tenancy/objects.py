@@ -91,6 +91,7 @@ PLAIN_PARAMETERS = {
         ("company", "region", "branding", "sender", "server", "numbering", "defaults"),
         "a form of the settings of a company",
     ),
+    "line_no": (("1",), "the number of a line of an invoice that the address names"),
     "filename": (("favicon.svg",), "files of the program, the same for everybody"),
     "object_type": (("client",), "a kind of object"),
     "letter": (("invoice",), "one of the program's letters, the same for everybody"),
