@@ -26,9 +26,9 @@ RATE_PLACES = 10
 _ZERO = Decimal(0)
 _CHARGED_TAXES = text(
     """
-    select tax ->> 'name', tax ->> 'percent', count(*),
-           sum((tax ->> 'base')::numeric), sum((tax ->> 'amount')::numeric)
-    from transactions, jsonb_array_elements(tax_details -> 'taxes') tax
+    select one ->> 'name', one ->> 'percent', count(*),
+           sum((one ->> 'base')::numeric), sum((one ->> 'amount')::numeric)
+    from transactions, jsonb_array_elements(tax_details -> 'taxes') taxes (one)
     where invoice_id = :invoice_id
     group by 1, 2
     """

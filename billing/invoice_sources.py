@@ -31,7 +31,7 @@ from core.db import Session
 from core.errors import InvalidInputError, NotFoundError
 
 SOURCE_LENGTH = 100_000
-WALL_SECONDS = 12
+WALL_SECONDS = 8
 _PLACE = re.compile(r"┌─ .*?\.typ:(\d+):(\d+)")
 _MESSAGE_LENGTH = 300
 

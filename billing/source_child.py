@@ -15,7 +15,7 @@ import struct
 import sys
 from typing import Any
 
-CPU_SECONDS = 8
+CPU_SECONDS = 5
 MEMORY_BYTES = 1_500_000_000  # of addresses: fonts are mapped, threads reserve their stacks
 LARGEST_DRAWING = 8_000_000
 
