@@ -1,22 +1,65 @@
-"""Tax profiles: named sets of taxes, one of them the reseller's default."""
+"""Tax profiles: named sets of taxes, one of them the reseller's default.
 
-from collections.abc import Sequence
+A tax may hold for a time only, so that a percent changes on a day without anybody's doing. What is
+posted keeps the taxes of its day, whatever becomes of the profile.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
+from enum import StrEnum
+from itertools import pairwise
+from typing import NamedTuple
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
 from billing.client_models import ClientTemplateBilling
 from billing.models import ClientBilling, Tax, TaxProfile
-from billing.taxes import TaxRate
+from billing.taxes import TaxMode, TaxRate
 from core.db import Session
 from core.errors import ConflictError, InvalidInputError, NotFoundError
 from tenants import audit
 from tenants.models import Client
+from tenants.stamps import check_stamp
 
 PERCENT_PLACES = Decimal("0.000001")
 NAME_LENGTH = 100
+MOST_TAXES = 50
 
-TaxRow = tuple[str, Decimal, int]
+
+class ProfileMode(StrEnum):
+    """How prices are meant: taxes come on top, are in them, or there are none."""
+
+    EXCLUDING = "excluding"
+    INCLUDING = "including"
+    EXEMPT = "exempt"
+
+
+class TaxRow(NamedTuple):
+    """One tax of a profile; it holds from `valid_from` to `valid_until`, both days included."""
+
+    name: str
+    percent: Decimal
+    priority: int = 1
+    valid_from: date | None = None
+    valid_until: date | None = None
+
+    def holds_on(self, day: date) -> bool:
+        """Whether it is taken on `day`."""
+        return (self.valid_from or day) <= day <= (self.valid_until or day)
+
+
+GivenTax = TaxRow | tuple[str, Decimal, int]
+
+
+@dataclass(frozen=True, slots=True)
+class UsedTaxes:
+    """What a client's charges of one day carry; `profile` is empty for a client without any."""
+
+    profile: str
+    mode: TaxMode
+    rates: Sequence[TaxRate]
 
 
 def create_profile(
@@ -24,23 +67,26 @@ def create_profile(
     *,
     reseller_id: int,
     name: str,
-    taxes: Sequence[TaxRow],
+    taxes: Sequence[GivenTax],
     is_default: bool = False,
+    mode: str = ProfileMode.EXCLUDING,
 ) -> TaxProfile:
-    """Make a profile of (name, percent, priority) rows.
+    """Make a profile of taxes.
 
     `is_default` takes the place of the reseller's default before it. Raises InvalidInputError.
     """
     profile = TaxProfile(reseller_id=reseller_id)
     profile.name = _checked_name(session, profile, name)
-    rows = _checked_taxes(taxes)
+    profile.mode = _checked_mode(mode)
+    rows = check_taxes(taxes, profile.mode)
     if is_default:
         _clear_default(session, reseller_id)
     profile.is_default = is_default
     session.add(profile)
     session.flush()
     _write_taxes(session, profile, rows)
-    _record(session, profile, "create", {"name": (None, profile.name), "taxes": (None, rows)})
+    changes = {key: (None, value) for key, value in facts(profile, rows).items()}
+    _record(session, profile, "create", changes)
     return profile
 
 
@@ -49,37 +95,41 @@ def update_profile(
     profile_id: int,
     *,
     name: str,
-    taxes: Sequence[TaxRow],
+    taxes: Sequence[GivenTax],
     is_default: bool = False,
+    mode: str = ProfileMode.EXCLUDING,
+    stamp: str | None = None,
 ) -> TaxProfile:
     """Change a profile. What is posted keeps the taxes of its day.
 
-    Raises NotFoundError, InvalidInputError.
+    `stamp` is that of `facts` as they were shown, None where nothing was. Raises NotFoundError,
+    InvalidInputError, ConflictError when it was changed meanwhile.
     """
-    profile = get_profile(session, profile_id)
-    before = {
-        "name": profile.name,
-        "taxes": _tax_rows(session, profile.id),
-        "is_default": profile.is_default,
-    }
-    rows = _checked_taxes(taxes)
-    profile.name = _checked_name(session, profile, name)
+    profile = get_profile(session, profile_id, for_update=True)
+    before = facts(profile, list_rows(session, profile.id))
+    if stamp is not None:
+        check_stamp(stamp, before)
+    mode = _checked_mode(mode)
+    rows = check_taxes(taxes, mode)
+    profile.name, profile.mode = _checked_name(session, profile, name), mode
     if is_default and not profile.is_default:
         _clear_default(session, profile.reseller_id)
     profile.is_default = is_default
     session.flush()
     session.execute(delete(Tax).where(Tax.tax_profile_id == profile.id))
     _write_taxes(session, profile, rows)
-    after = {"name": profile.name, "taxes": rows, "is_default": is_default}
-    changes = audit.differences(before, after)
+    changes = audit.differences(before, facts(profile, rows))
     if changes:
         _record(session, profile, "update", changes)
     return profile
 
 
 def delete_profile(session: Session, profile_id: int) -> None:
-    """Raises NotFoundError; ConflictError when a client or a template has it."""
-    profile = get_profile(session, profile_id)
+    """Raises NotFoundError; ConflictError when a client or a template has it, or it is the default.
+
+    Without the default, clients that have no profile of their own would quietly pay no tax.
+    """
+    profile = get_profile(session, profile_id, for_update=True)
     used = session.scalar(
         select(ClientBilling.client_id)
         .where(
@@ -97,15 +147,19 @@ def delete_profile(session: Session, profile_id: int) -> None:
     )
     if in_template is not None:
         raise ConflictError("A client template uses it: change the template first.")
+    if profile.is_default:
+        raise ConflictError("This is the default of the company: choose another default first.")
+    before = facts(profile, list_rows(session, profile.id))
     session.execute(delete(Tax).where(Tax.tax_profile_id == profile.id))
-    _record(session, profile, "delete", {})
+    _record(session, profile, "delete", {key: (value, None) for key, value in before.items()})
     session.delete(profile)
     session.flush()
 
 
-def get_profile(session: Session, profile_id: int) -> TaxProfile:
+def get_profile(session: Session, profile_id: int, *, for_update: bool = False) -> TaxProfile:
     """Raises NotFoundError, also for a profile of another tenant."""
-    profile = session.scalar(select(TaxProfile).where(TaxProfile.id == profile_id))
+    query = select(TaxProfile).where(TaxProfile.id == profile_id)
+    profile = session.scalar(query.with_for_update() if for_update else query)
     if profile is None:
         raise NotFoundError("Tax profile not found.")
     return profile
@@ -122,13 +176,38 @@ def list_profiles(session: Session, reseller_id: int) -> list[TaxProfile]:
     )
 
 
-def list_taxes(session: Session, profile_id: int) -> list[TaxRate]:
-    """The taxes of a profile in the order they apply."""
-    return [TaxRate(*row) for row in _tax_rows(session, profile_id)]
+def list_rows(session: Session, profile_id: int) -> list[TaxRow]:
+    """All taxes of a profile, also those of other days, in the order they apply."""
+    return list_rows_of(session, [profile_id]).get(profile_id, [])
 
 
-def get_client_taxes(session: Session, client: Client) -> list[TaxRate]:
-    """What the client's charges carry: its profile, else its reseller's default, else nothing."""
+def list_rows_of(session: Session, profile_ids: Sequence[int]) -> dict[int, list[TaxRow]]:
+    """`list_rows` of several profiles at once."""
+    found: dict[int, list[TaxRow]] = {}
+    rows = session.execute(
+        select(
+            Tax.tax_profile_id,
+            Tax.name,
+            Tax.percent,
+            Tax.priority,
+            Tax.valid_from,
+            Tax.valid_until,
+        )
+        .where(Tax.tax_profile_id.in_(profile_ids))
+        .order_by(Tax.priority, Tax.name, Tax.valid_from.nulls_first())
+    )
+    for profile_id, *row in rows:
+        found.setdefault(profile_id, []).append(TaxRow(*row))
+    return found
+
+
+def rates_on(rows: Iterable[TaxRow], day: date) -> list[TaxRate]:
+    """Those that hold on `day`."""
+    return [TaxRate(row.name, row.percent, row.priority) for row in rows if row.holds_on(day)]
+
+
+def get_client_taxes(session: Session, client: Client, day: date) -> UsedTaxes:
+    """What the client's charges of `day` carry: its profile, else its reseller's default."""
     default = (
         select(TaxProfile.id)
         .where(TaxProfile.reseller_id == client.reseller_id, TaxProfile.is_default)
@@ -139,24 +218,50 @@ def get_client_taxes(session: Session, client: Client) -> list[TaxRate]:
         .where(ClientBilling.client_id == client.id)
         .scalar_subquery()
     )
+    holds = (
+        (Tax.tax_profile_id == TaxProfile.id)
+        & (Tax.reseller_id == TaxProfile.reseller_id)
+        & or_(Tax.valid_from.is_(None), Tax.valid_from <= day)
+        & or_(Tax.valid_until.is_(None), Tax.valid_until >= day)
+    )
     rows = session.execute(
-        select(Tax.name, Tax.percent, Tax.priority)
+        select(
+            TaxProfile.name.label("profile"), TaxProfile.mode, Tax.name, Tax.percent, Tax.priority
+        )
+        .outerjoin(Tax, holds)
         .where(
-            Tax.reseller_id == client.reseller_id,
-            Tax.tax_profile_id == func.coalesce(chosen, default),
+            TaxProfile.reseller_id == client.reseller_id,
+            TaxProfile.id == func.coalesce(chosen, default),
         )
         .order_by(Tax.priority, Tax.name)
-    )
-    return [TaxRate(row.name, row.percent, row.priority) for row in rows]
+    ).all()
+    if not rows:
+        return UsedTaxes("", TaxMode.EXCLUDING, ())
+    rates = [TaxRate(row.name, row.percent, row.priority) for row in rows if row.name is not None]
+    return UsedTaxes(rows[0].profile, price_mode(rows[0].mode), rates)
 
 
-def _tax_rows(session: Session, profile_id: int) -> list[TaxRow]:
-    rows = session.execute(
-        select(Tax.name, Tax.percent, Tax.priority)
-        .where(Tax.tax_profile_id == profile_id)
-        .order_by(Tax.priority, Tax.name)
-    )
-    return [(row.name, row.percent, row.priority) for row in rows]
+def price_mode(mode: str) -> TaxMode:
+    """How an amount is taken under a profile; the taxes of an exempt one are 0 percent."""
+    return TaxMode.INCLUDING if mode == ProfileMode.INCLUDING else TaxMode.EXCLUDING
+
+
+def facts(profile: TaxProfile, rows: Sequence[TaxRow]) -> dict[str, object]:
+    """What a form shows of a profile, for its stamp and for the audit log."""
+    return {
+        "name": profile.name,
+        "mode": profile.mode,
+        "is_default": profile.is_default,
+        "taxes": [_in_words(row) for row in rows],
+    }
+
+
+def _in_words(row: TaxRow) -> str:
+    text = f"{row.name} {row.percent.normalize():f} % ({row.priority})"
+    if row.valid_from is None and row.valid_until is None:
+        return text
+    days = (day.isoformat() if day else "" for day in (row.valid_from, row.valid_until))
+    return f"{text} {'–'.join(days)}"
 
 
 def _write_taxes(session: Session, profile: TaxProfile, rows: Sequence[TaxRow]) -> None:
@@ -166,11 +271,9 @@ def _write_taxes(session: Session, profile: TaxProfile, rows: Sequence[TaxRow]) 
             {
                 "reseller_id": profile.reseller_id,
                 "tax_profile_id": profile.id,
-                "name": name,
-                "percent": percent,
-                "priority": priority,
+                **row._asdict(),
             }
-            for name, percent, priority in rows
+            for row in rows
         ],
     )
 
@@ -201,22 +304,50 @@ def _checked_name(session: Session, profile: TaxProfile, name: str) -> str:
     return name
 
 
-def _checked_taxes(taxes: Sequence[TaxRow]) -> list[TaxRow]:
-    rows = [(" ".join(name.split()), percent, priority) for name, percent, priority in taxes]
+def _checked_mode(mode: str) -> str:
+    if mode not in list(ProfileMode):
+        raise InvalidInputError("Choose how prices are meant.", "mode")
+    return mode
+
+
+def check_taxes(taxes: Sequence[GivenTax], mode: str) -> list[TaxRow]:
+    """The taxes in the order they apply; raises InvalidInputError at `taxes`."""
+    rows = [
+        row._replace(name=" ".join(row.name.split())) for row in (TaxRow(*given) for given in taxes)
+    ]
     if not rows:
         raise InvalidInputError("Enter at least one tax.", "taxes")
-    if any(not name for name, _, _ in rows):
-        raise InvalidInputError("Every tax needs a name.", "taxes")
-    if len({name for name, _, _ in rows}) != len(rows):
-        raise InvalidInputError("Each tax stands once in a profile.", "taxes")
-    for _, percent, priority in rows:
-        if not 0 <= percent <= 100 or percent != percent.quantize(PERCENT_PLACES):
+    if len(rows) > MOST_TAXES:
+        raise InvalidInputError("A profile has at most 50 taxes.", "taxes")
+    for row in rows:
+        _check_tax(row)
+    if mode == ProfileMode.EXEMPT and any(row.percent for row in rows):
+        raise InvalidInputError(
+            "Without tax: write the reason as a tax of 0 percent, it is printed.", "taxes"
+        )
+    rows.sort(key=lambda row: (row.name, row.valid_from or date.min))
+    for one, other in pairwise(rows):
+        if one.name == other.name and (one.valid_until or date.max) >= (
+            other.valid_from or date.min
+        ):
             raise InvalidInputError(
-                "A tax is from 0 to 100 percent with at most 6 decimals.", "taxes"
+                "Each tax stands once in a profile. For another time give both their days.", "taxes"
             )
-        if not 1 <= priority <= 100:
-            raise InvalidInputError("A priority is from 1 to 100.", "taxes")
-    return sorted(rows, key=lambda row: (row[2], row[0]))
+    return sorted(rows, key=lambda row: (row.priority, row.name, row.valid_from or date.min))
+
+
+def _check_tax(row: TaxRow) -> None:
+    if not row.name:
+        raise InvalidInputError("Every tax needs a name.", "taxes")
+    if len(row.name) > NAME_LENGTH:
+        raise InvalidInputError("Use at most %(count)s characters.", "taxes", count=NAME_LENGTH)
+    percent = row.percent
+    if not 0 <= percent <= 100 or percent != percent.quantize(PERCENT_PLACES):
+        raise InvalidInputError("A tax is from 0 to 100 percent with at most 6 decimals.", "taxes")
+    if not 1 <= row.priority <= 100:
+        raise InvalidInputError("A priority is from 1 to 100.", "taxes")
+    if row.valid_from and row.valid_until and row.valid_from > row.valid_until:
+        raise InvalidInputError("A tax cannot end before it begins.", "taxes")
 
 
 def _record(

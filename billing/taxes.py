@@ -7,6 +7,7 @@ undoes its invoice. Every computed figure comes with its formula and inputs ("wh
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from itertools import groupby
@@ -88,13 +89,18 @@ class TaxAmount:
 
 @dataclass(frozen=True, slots=True)
 class TaxedAmount:
-    """net + tax = gross, exactly; `taxes` in the order they apply."""
+    """net + tax = gross, exactly; `taxes` in the order they apply.
+
+    `profile` and `day`: whose taxes, as they were on which day; unknown for bare rates.
+    """
 
     mode: TaxMode
     net: Decimal
     taxes: tuple[TaxAmount, ...]
     gross: Decimal
     steps: tuple[Step, ...]
+    profile: str = ""
+    day: date | None = None
 
     @property
     def tax(self) -> Decimal:

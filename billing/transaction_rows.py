@@ -1,6 +1,6 @@
 """What a transaction says: checked input, its taxes, and whether a repeated request is the same."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -17,9 +17,11 @@ from core.errors import ConflictError, InvalidInputError
 from core.logs import contains_card_number
 from core.money import LEDGER_LIMIT, LEDGER_PLACES, ledger_amount, minor_amount, round_amount
 from core.tenancy import current_actor
+from core.zones import get_zone
 from tenants.models import Client
 
 DESCRIPTION_LENGTH = 500
+PROFILE_MODE = "profile"
 _SMALLEST_QUANTITY = Decimal(10) ** -LEDGER_PLACES
 # The unit price of an invoice's line is numeric(20, 10).
 _UNIT_PRICE_LIMIT = Decimal(10) ** 10
@@ -47,7 +49,7 @@ class Draft:
 def row_values(session: Session, client: Client, currency: str, draft: Draft) -> dict[str, object]:
     """The columns of a new row; raises InvalidInputError naming the field."""
     amount = _checked_amount(draft, currency)
-    taxed = client_taxes(session, client, amount, TaxMode(draft.tax_mode))
+    taxed = client_taxes(session, client, amount, draft.tax_mode, draft.dated_at)
     if draft.payment_account_id is not None:
         _check_payment_account(session, client, draft.payment_account_id)
     return {
@@ -60,7 +62,7 @@ def row_values(session: Session, client: Client, currency: str, draft: Draft) ->
         "payment_account_id": draft.payment_account_id,
         "amount": amount,
         "quantity": draft.quantity,
-        "tax_mode": draft.tax_mode,
+        "tax_mode": taxed.mode.value,
         "net": taxed.net,
         "tax": taxed.tax,
         "total": taxed.gross,
@@ -72,10 +74,23 @@ def row_values(session: Session, client: Client, currency: str, draft: Draft) ->
     }
 
 
-def client_taxes(session: Session, client: Client, amount: Decimal, mode: TaxMode) -> TaxedAmount:
-    """The amount with the taxes of the client as they are now."""
-    rates = [] if mode is TaxMode.NONE else tax_profiles.get_client_taxes(session, client)
-    return compute_taxes(amount, rates, mode)
+def client_taxes(
+    session: Session,
+    client: Client,
+    amount: Decimal,
+    mode: str,
+    dated_at: datetime | None = None,
+) -> TaxedAmount:
+    """The amount with the taxes of the client's profile that hold on the day of `dated_at`.
+
+    The day is the client's own; None is now. The mode "profile" is the one that the profile says.
+    """
+    if mode == TaxMode.NONE:
+        return compute_taxes(amount, (), TaxMode.NONE)
+    day = (dated_at or now()).astimezone(get_zone(client.timezone)).date()
+    used = tax_profiles.get_client_taxes(session, client, day)
+    chosen = used.mode if mode == PROFILE_MODE else TaxMode(mode)
+    return replace(compute_taxes(amount, used.rates, chosen), profile=used.profile, day=day)
 
 
 def tax_details(taxed: TaxedAmount) -> dict[str, object]:
@@ -83,6 +98,8 @@ def tax_details(taxed: TaxedAmount) -> dict[str, object]:
     if not taxed.taxes:
         return {}
     return {
+        "profile": taxed.profile,
+        "day": None if taxed.day is None else taxed.day.isoformat(),
         "taxes": [
             {
                 "name": tax.name,
@@ -103,6 +120,7 @@ def mirrored_details(details: dict[str, object]) -> dict[str, object]:
     if not isinstance(taxes, list):
         return {}
     return {
+        **{name: details[name] for name in ("profile", "day") if name in details},
         "taxes": [
             {
                 **tax,
@@ -110,7 +128,7 @@ def mirrored_details(details: dict[str, object]) -> dict[str, object]:
                 "amount": f"{-Decimal(tax['amount']):f}",
             }
             for tax in taxes
-        ]
+        ],
     }
 
 
@@ -123,7 +141,8 @@ def repeated(known: Transaction, draft: Draft) -> Transaction:
         and known.client_id == draft.client_id
         and known.amount == draft.amount
         and known.payment_account_id == draft.payment_account_id
-        and known.tax_mode == draft.tax_mode
+        # what the profile said then was written down, whatever it says today
+        and draft.tax_mode in (PROFILE_MODE, known.tax_mode)
         and known.quantity == draft.quantity
         and known.description == draft.description
         and known.status in (draft.status, "approved")

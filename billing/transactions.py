@@ -13,6 +13,7 @@ from billing.ledger import Account, EntryKind, Posted
 from billing.models import ClientBalance, Transaction
 from billing.taxes import TaxMode
 from billing.transaction_rows import (
+    PROFILE_MODE,
     Draft,
     author,
     checked_description,
@@ -35,7 +36,7 @@ CHARGE_KINDS = ("extra_charge", "services_charge", "package_fee")
 
 Status = Literal["pending", "approved"]
 ChargeKind = Literal["extra_charge", "services_charge", "package_fee"]
-TaxModeName = Literal["none", "excluding", "including"]
+TaxModeName = Literal["none", "excluding", "including", "profile"]
 
 
 def create_payment(
@@ -116,7 +117,7 @@ def create_charge(
     quantity: Decimal | None = None,
     status: Status = "approved",
 ) -> Transaction:
-    """Charge a client, in its currency, with the taxes of its profile as they are now.
+    """Charge a client, in its currency, with the taxes of its profile on the day of the charge.
 
     `amount` is the whole charge; `quantity` only says what it was for. The same id with the same
     content gives the row made before, other content ConflictError. Raises InvalidInputError
@@ -124,7 +125,7 @@ def create_charge(
     """
     if kind not in CHARGE_KINDS:
         raise InvalidInputError("Choose a kind of charge.", "kind")
-    if tax_mode not in list(TaxMode):
+    if tax_mode not in (*TaxMode, PROFILE_MODE):
         raise InvalidInputError("Choose how the tax is taken.", "tax_mode")
     draft = Draft(
         id=transaction_id,
@@ -144,14 +145,16 @@ def create_charge(
 def approve(session: Session, transaction_id: UUID) -> Transaction:
     """Let a pending transaction move the balances; approving an approved one changes nothing.
 
-    A charge takes the taxes in force now. Raises NotFoundError.
+    A charge takes the taxes that the profile has now for its day. Raises NotFoundError.
     """
     transaction, balance = _lock(session, transaction_id)
     if transaction.status == "approved":
         return transaction
     if transaction.type == "charge":
         client = get_client(session, transaction.client_id)
-        taxed = client_taxes(session, client, transaction.amount, TaxMode(transaction.tax_mode))
+        taxed = client_taxes(
+            session, client, transaction.amount, transaction.tax_mode, transaction.dated_at
+        )
         transaction.net, transaction.tax = taxed.net, taxed.tax
         transaction.total = taxed.gross
         transaction.tax_details = tax_details(taxed)
