@@ -85,8 +85,7 @@ def create_profile(
     session.add(profile)
     session.flush()
     _write_taxes(session, profile, rows)
-    changes = {key: (None, value) for key, value in facts(profile, rows).items()}
-    _record(session, profile, "create", changes)
+    _record(session, profile, "create", audit.differences({}, facts(profile, rows)))
     return profile
 
 
@@ -151,7 +150,8 @@ def delete_profile(session: Session, profile_id: int) -> None:
         raise ConflictError("This is the default of the company: choose another default first.")
     before = facts(profile, list_rows(session, profile.id))
     session.execute(delete(Tax).where(Tax.tax_profile_id == profile.id))
-    _record(session, profile, "delete", {key: (value, None) for key, value in before.items()})
+    gone: dict[str, tuple[object, object]] = {key: (value, None) for key, value in before.items()}
+    _record(session, profile, "delete", gone)
     session.delete(profile)
     session.flush()
 
@@ -196,8 +196,9 @@ def list_rows_of(session: Session, profile_ids: Sequence[int]) -> dict[int, list
         .where(Tax.tax_profile_id.in_(profile_ids))
         .order_by(Tax.priority, Tax.name, Tax.valid_from.nulls_first())
     )
-    for profile_id, *row in rows:
-        found.setdefault(profile_id, []).append(TaxRow(*row))
+    for one in rows:
+        row = TaxRow(one.name, one.percent, one.priority, one.valid_from, one.valid_until)
+        found.setdefault(one.tax_profile_id, []).append(row)
     return found
 
 

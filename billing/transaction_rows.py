@@ -49,7 +49,8 @@ class Draft:
 def row_values(session: Session, client: Client, currency: str, draft: Draft) -> dict[str, object]:
     """The columns of a new row; raises InvalidInputError naming the field."""
     amount = _checked_amount(draft, currency)
-    taxed = client_taxes(session, client, amount, draft.tax_mode, draft.dated_at)
+    dated_at = _checked_date(draft.dated_at)
+    taxed = client_taxes(session, client, amount, draft.tax_mode, dated_at)
     if draft.payment_account_id is not None:
         _check_payment_account(session, client, draft.payment_account_id)
     return {
@@ -68,7 +69,7 @@ def row_values(session: Session, client: Client, currency: str, draft: Draft) ->
         "total": taxed.gross,
         "currency": currency,
         "tax_details": tax_details(taxed),
-        "dated_at": _checked_date(draft.dated_at),
+        "dated_at": dated_at,
         "description": draft.description,
         "author": author(),
     }

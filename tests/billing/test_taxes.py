@@ -260,3 +260,57 @@ def test_lines_taxes_and_rounding_are_the_total(
 def test_a_total_in_an_unknown_currency_is_refused() -> None:
     with pytest.raises(InvalidInputError):
         round_invoice_totals([D(1)], [], "BTC")
+
+
+@given(amounts, rates, st.sampled_from(["JPY", "EUR", "KWD", "CLF"]))
+def test_one_price_with_or_without_its_taxes_is_paid_the_same(
+    amount: Decimal, taxes: list[TaxRate], currency: str
+) -> None:
+    put_on = compute_taxes(amount, taxes, TaxMode.EXCLUDING)
+    taken_out = compute_taxes(put_on.gross, taxes, TaxMode.INCLUDING)
+    totals = [
+        round_invoice_totals([one.net], sum_taxes([one]), currency).total
+        for one in (put_on, taken_out)
+    ]
+    assert totals[0] == totals[1]
+
+
+@pytest.mark.parametrize(
+    ("currency", "summed", "rounded"),
+    [
+        ("JPY", "5", ("0", "1", "1")),
+        ("EUR", "4.76", ("0.00", "0.76", "0.76")),
+        ("KWD", "4.760", ("4.000", "0.760", "4.760")),
+        ("CLF", "4.7600", ("4.0000", "0.7600", "4.7600")),
+    ],
+)
+def test_a_thousand_lines_of_0_004_with_tax(
+    currency: str, summed: str, rounded: tuple[str, str, str]
+) -> None:
+    lines = [D("0.004")] * 1000
+    table = sum_taxes(compute_taxes(line, [VAT], TaxMode.EXCLUDING) for line in lines)
+    once = round_invoice_totals(lines, table, currency, TotalsPolicy.SUM_THEN_ROUND)
+    assert (once.net, once.tax, once.total) == (D(4), D("0.76"), D(summed))
+    each = round_invoice_totals(lines, table, currency, TotalsPolicy.ROUND_THEN_SUM)
+    assert (each.net, each.tax, each.total) == tuple(map(D, rounded))
+    for totals in (once, each):
+        assert sum(totals.lines) + totals.tax + totals.rounding == totals.total
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("currency", "total", "rounding"),
+    [
+        ("JPY", "115", "-0.473750"),
+        ("EUR", "115.47", "-0.003750"),
+        ("KWD", "115.474", "0.000250"),
+        ("CLF", "115.4738", "0.000050"),
+    ],
+)
+def test_tax_on_tax_in_every_kind_of_currency(
+    currency: str, total: str, rounding: str, sign: int
+) -> None:
+    taxed = compute_taxes(D(100) * sign, [GST, PST_ON_TOP], TaxMode.EXCLUDING)
+    totals = round_invoice_totals([taxed.net], sum_taxes([taxed]), currency)
+    assert (totals.total, totals.rounding) == (D(total) * sign, D(rounding) * sign)
+    assert [tax.amount for tax in totals.taxes] == [D(5) * sign, D("10.47375") * sign]

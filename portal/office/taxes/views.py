@@ -1,4 +1,7 @@
-"""Tax profiles: a small list and its form."""
+"""Tax profiles: a small list, its form with rows of taxes, and a try of them."""
+
+from dataclasses import dataclass
+from datetime import date
 
 from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
@@ -7,22 +10,35 @@ from sqlalchemy import func, select
 
 from billing import tax_profiles
 from billing.models import ClientBilling, TaxProfile
-from billing.taxes import TaxRate
+from core.clock import today
 from core.db import Session
-from core.errors import InvalidInputError
+from core.errors import ConflictError, InvalidInputError
 from core.tenancy import current_scope
 from core.uow import unit_of_work
-from portal.access import current_viewer, office_view
+from portal.access import current_user_timezone, current_viewer, office_view
 from portal.fields import put_error, to_choices
 from portal.htmx import hx, render
 from portal.office.saved import saved
-from portal.office.taxes.forms import ROWS, ProfileForm
+from portal.office.taxes.forms import MODES, ProfileForm
+from portal.office.taxes.trying import try_taxes
+from portal.wording import refusal
 from tenants import resellers
 from tenants.models import Reseller
 from tenants.permissions import Permission
+from tenants.stamps import make_stamp
 
 bp = Blueprint("office_taxes", __name__, url_prefix="/office/tax-profiles")
 CHANGED = "taxes-changed"
+_REMOVE = "remove-"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A form and what it is drawn with; `profile` None is a new one."""
+
+    form: ProfileForm
+    currency: str
+    profile: TaxProfile | None = None
 
 
 @bp.get("/")
@@ -45,14 +61,14 @@ def index() -> ResponseReturnValue:
             .order_by(Reseller.name, TaxProfile.name)
             .limit(500)
         ).all()
-        taxes = {
-            row.TaxProfile.id: tax_profiles.list_taxes(session, row.TaxProfile.id) for row in rows
-        }
+        taxes = tax_profiles.list_rows_of(session, [row.TaxProfile.id for row in rows])
     return render(
         "office/taxes/index.html",
         "office/taxes/_table.html",
         rows=rows,
         taxes=taxes,
+        modes=MODES,
+        today=_today(),
         may_write=current_viewer().may(Permission.TAXES_WRITE),
         is_family=len(current_scope().reseller_ids) > 1,
     )
@@ -61,20 +77,24 @@ def index() -> ResponseReturnValue:
 @bp.get("/new")
 @office_view(Permission.TAXES_WRITE)
 def new() -> ResponseReturnValue:
-    form = ProfileForm(reseller_id=current_scope().home_reseller_id)
+    home_id = current_scope().home_reseller_id
+    form = ProfileForm(reseller_id=home_id, try_on=_today())
     with unit_of_work() as session:
-        _offer(session, form)
-    return _draw(form)
+        desk = _make_desk(session, form, home_id)
+    return _draw(desk, opens=True)
 
 
 @bp.post("/new")
 @office_view(Permission.TAXES_WRITE)
 def create() -> ResponseReturnValue:
-    form = ProfileForm(request.form, data={"reseller_id": current_scope().home_reseller_id})
+    home_id = current_scope().home_reseller_id
+    form = ProfileForm(request.form, data={"reseller_id": home_id})
     with unit_of_work() as session:
-        _offer(session, form)
+        desk = _make_desk(session, form, home_id)
+    if _is_drafted(form):
+        return _draw(desk)
     if not form.validate():
-        return _draw(form, status=422)
+        return _draw(desk, status=422)
     with unit_of_work() as session:
         is_repeated = _find_same(session, form)
     if is_repeated:
@@ -87,10 +107,11 @@ def create() -> ResponseReturnValue:
                 name=form.name.data or "",
                 taxes=form.to_rows(),
                 is_default=form.is_default.data,
+                mode=form.mode.data,
             )
     except InvalidInputError as error:
         put_error(form, error)
-        return _draw(form, status=422)
+        return _draw(desk, status=422)
     return _saved(form)
 
 
@@ -99,9 +120,19 @@ def create() -> ResponseReturnValue:
 def edit(profile_id: int) -> ResponseReturnValue:
     with unit_of_work() as session:
         profile = tax_profiles.get_profile(session, profile_id)
-        form = _filled(profile, tax_profiles.list_taxes(session, profile_id))
-        _offer(session, form)
-    return _draw(form, profile)
+        rows = tax_profiles.list_rows(session, profile_id)
+        form = ProfileForm(
+            data={
+                "reseller_id": profile.reseller_id,
+                "name": profile.name,
+                "mode": profile.mode,
+                "is_default": profile.is_default,
+                "stamp": make_stamp(tax_profiles.facts(profile, rows)),
+            }
+        )
+        form.show(rows, _today())
+        desk = _make_desk(session, form, profile.reseller_id, profile)
+    return _draw(desk, opens=True)
 
 
 @bp.post("/<int:profile_id>")
@@ -110,9 +141,11 @@ def update(profile_id: int) -> ResponseReturnValue:
     with unit_of_work() as session:
         profile = tax_profiles.get_profile(session, profile_id)
         form = ProfileForm(request.form, data={"reseller_id": profile.reseller_id})
-        _offer(session, form)
+        desk = _make_desk(session, form, profile.reseller_id, profile)
+    if _is_drafted(form):
+        return _draw(desk)
     if not form.validate():
-        return _draw(form, profile, status=422)
+        return _draw(desk, status=422)
     try:
         with unit_of_work() as session:
             tax_profiles.update_profile(
@@ -121,17 +154,21 @@ def update(profile_id: int) -> ResponseReturnValue:
                 name=form.name.data or "",
                 taxes=form.to_rows(),
                 is_default=form.is_default.data,
+                mode=form.mode.data,
+                stamp=form.stamp.data or "",
             )
     except InvalidInputError as error:
         put_error(form, error)
-        return _draw(form, profile, status=422)
+        return _draw(desk, status=422)
+    except ConflictError as error:
+        return _draw(desk, status=409, messages=(refusal(error),))
     return _saved(form)
 
 
 @bp.post("/<int:profile_id>/delete")
 @office_view(Permission.TAXES_WRITE)
 def delete(profile_id: int) -> ResponseReturnValue:
-    """Only where no client has it."""
+    """Only where no client has it and it is not the default."""
     with unit_of_work() as session:
         tax_profiles.delete_profile(session, profile_id)
     return saved(
@@ -139,34 +176,39 @@ def delete(profile_id: int) -> ResponseReturnValue:
     )
 
 
+def _is_drafted(form: ProfileForm) -> bool:
+    """Whether a button of the form was pressed that saves nothing; its work is done."""
+    action = request.form.get("action", "")
+    if action == "add":
+        form.add_row()
+    elif action.startswith(_REMOVE):
+        form.remove_row(action.removeprefix(_REMOVE))
+    return action == "add" or action == "try" or action.startswith(_REMOVE)
+
+
 def _find_same(session: Session, form: ProfileForm) -> bool:
     """Whether this very profile exists: the form was sent twice."""
     name = " ".join((form.name.data or "").split())
-    wanted = {(" ".join(tax.split()), percent, rank) for tax, percent, rank in form.to_rows()}
+    wanted = {row._replace(name=" ".join(row.name.split())) for row in form.to_rows()}
     for profile in tax_profiles.list_profiles(session, form.reseller_id.data):
         if profile.name == name:
-            taxes = tax_profiles.list_taxes(session, profile.id)
-            return {(tax.name, tax.percent, tax.priority) for tax in taxes} == wanted
+            rows = tax_profiles.list_rows(session, profile.id)
+            return profile.mode == form.mode.data and set(rows) == wanted
     return False
 
 
-def _filled(profile: TaxProfile, taxes: list[TaxRate]) -> ProfileForm:
-    rows = [{"name": tax.name, "percent": tax.percent, "priority": tax.priority} for tax in taxes]
-    rows += [{} for _row in range(max(ROWS - len(rows), 1))]
-    return ProfileForm(
-        data={
-            "reseller_id": profile.reseller_id,
-            "name": profile.name,
-            "is_default": profile.is_default,
-            "taxes": rows,
-        }
-    )
+def _make_desk(
+    session: Session, form: ProfileForm, reseller_id: int, profile: TaxProfile | None = None
+) -> Desk:
+    family = resellers.list_resellers(session)
+    form.reseller_id.choices = to_choices([(one.id, one.name) for one in family])
+    chosen = form.reseller_id.data if profile is None else reseller_id
+    currencies = {one.id: one.currency for one in family}
+    return Desk(form, currencies.get(chosen, currencies[reseller_id]), profile)
 
 
-def _offer(session: Session, form: ProfileForm) -> None:
-    form.reseller_id.choices = to_choices(
-        [(one.id, one.name) for one in resellers.list_resellers(session)]
-    )
+def _today() -> date:
+    return today(current_user_timezone())
 
 
 def _saved(form: ProfileForm) -> Response:
@@ -177,12 +219,21 @@ def _saved(form: ProfileForm) -> Response:
     )
 
 
-def _draw(form: ProfileForm, profile: TaxProfile | None = None, *, status: int = 200) -> Response:
+def _draw(
+    desk: Desk, *, status: int = 200, messages: tuple[str, ...] = (), opens: bool = False
+) -> Response:
+    form = desk.form
+    day = form.try_on.data or _today()
     page = render(
         "office/taxes/form.html",
         "office/taxes/_form.html",
         status=status,
         form=form,
-        profile=profile,
+        profile=desk.profile,
+        messages=messages,
+        trial=try_taxes(
+            form.to_rows(), form.mode.data or "", form.try_amount.data, day, desk.currency
+        ),
+        currency=desk.currency,
     )
-    return hx(page, trigger={"dialog:open": {}}) if status == 200 else page
+    return hx(page, trigger={"dialog:open": {}}) if opens else page

@@ -16,6 +16,7 @@ from portal.fields import AmountField, to_choices
 _DESCRIPTION = Length(max=DESCRIPTION_LENGTH, message=_l("Use at most 500 characters."))
 _STATUSES = [("approved", _l("Approved: moves the balances now")), ("pending", _l("Pending"))]
 _TAX_MODES = [
+    ("profile", _l("As the client’s tax profile says")),
     ("excluding", _l("Excluding taxes: they come on top")),
     ("including", _l("Including taxes")),
     ("none", _l("No taxes")),
@@ -50,7 +51,7 @@ class PaymentForm(_MoneyForm):
 class ChargeForm(_MoneyForm):
     """What the client owes beside its usage."""
 
-    tax_mode = SelectField(_l("Taxes"), choices=to_choices(_TAX_MODES), default="excluding")
+    tax_mode = SelectField(_l("Taxes"), choices=to_choices(_TAX_MODES), default="profile")
     quantity = AmountField(_l("Quantity"))
 
 

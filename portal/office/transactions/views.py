@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from billing import payment_accounts, transactions
 from billing.models import Transaction
 from billing.taxes import TaxedAmount, TaxMode
-from billing.transaction_rows import client_taxes
+from billing.transaction_rows import PROFILE_MODE, client_taxes
 from core.clock import today
 from core.db import Session
 from core.errors import InvalidInputError, NotFoundError
@@ -205,10 +205,12 @@ def _book(
 
 
 def _taxed(session: Session, client_id: int, form: ChargeForm) -> TaxedAmount | None:
-    mode = form.tax_mode.data or "excluding"
-    if form.exact_amount <= 0 or mode not in list(TaxMode):
+    mode = form.tax_mode.data or PROFILE_MODE
+    if form.exact_amount <= 0 or mode not in (*TaxMode, PROFILE_MODE):
         return None
-    return client_taxes(session, get_client(session, client_id), form.exact_amount, TaxMode(mode))
+    client = get_client(session, client_id)
+    dated_at = form.dated_at(client.timezone)
+    return client_taxes(session, client, form.exact_amount, mode, dated_at)
 
 
 def _form(session: Session, kind: str, client: ChosenClient) -> PaymentForm | ChargeForm:

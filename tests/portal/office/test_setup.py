@@ -97,6 +97,7 @@ class TestTaxes:
     def form(self, **changes: str) -> dict[str, str]:
         given = {
             "name": "Quebec",
+            "mode": "excluding",
             "is_default": "y",
             "taxes-0-name": "GST",
             "taxes-0-percent": "5",
@@ -146,11 +147,49 @@ class TestTaxes:
         as_owner.post(TAXES + "new", data=self.form())
         (row,) = desk.stored(acme, TaxProfile)
 
-        assert 'value="9.975"' in as_owner.get(f"{TAXES}{row.id}").text
-        as_owner.post(f"{TAXES}{row.id}", data={"name": "Plain", "taxes-0-name": "VAT",
-                                                "taxes-0-percent": "20"})  # fmt: skip
+        page = as_owner.get(f"{TAXES}{row.id}")
+        assert 'value="9.975"' in page.text
+        change = {"name": "Plain", "mode": "including", "stamp": desk.hidden(page, "stamp"),
+                  "taxes-0-name": "VAT", "taxes-0-percent": "20"}  # fmt: skip
+        as_owner.post(f"{TAXES}{row.id}", data=change)
         assert [tax.name for tax in desk.stored(acme, Tax)] == ["VAT"]
+        assert desk.stored(acme, TaxProfile)[0].mode == "including"
+        assert as_owner.post(f"{TAXES}{row.id}", data=change).status_code == 409
         assert as_owner.post(f"{TAXES}{row.id}/delete").status_code == 303
+        assert desk.stored(acme, TaxProfile) == []
+
+    def test_the_default_stays_as_long_as_it_is_the_default(
+        self, as_owner: Browser, acme: Tenant
+    ) -> None:
+        as_owner.post(TAXES + "new", data=self.form())
+        (row,) = desk.stored(acme, TaxProfile)
+        assert row.is_default
+        assert as_owner.post(f"{TAXES}{row.id}/delete").status_code == 409
+        assert desk.stored(acme, TaxProfile) != []
+
+    def test_rows_are_added_and_removed_without_losing_what_is_typed(
+        self, as_owner: Browser, acme: Tenant
+    ) -> None:
+        more = as_owner.post(TAXES + "new", data=self.form(action="add"))
+        assert more.status_code == 200
+        assert 'name="taxes-3-name"' in more.text
+        less = as_owner.post(TAXES + "new", data=self.form(action="remove-taxes-0"))
+        assert 'name="taxes-0-name"' not in less.text
+        assert 'value="QST"' in less.text
+        assert 'value="9.975"' in less.text
+        assert desk.stored(acme, TaxProfile) == []
+
+    def test_a_try_shows_each_tax_and_saves_nothing(self, as_owner: Browser, acme: Tenant) -> None:
+        tried = as_owner.post(
+            TAXES + "new", data=self.form(action="try", mode="excluding", try_amount="100.00")
+        )
+        assert "10.47375 USD" in tried.text
+        assert "115.47 USD" in tried.text
+        assert "-0.00375 USD" in tried.text
+        taken_out = as_owner.post(
+            TAXES + "new", data=self.form(action="try", mode="including", try_amount="115.47375")
+        )
+        assert "115.47375 USD with its taxes taken out" in taken_out.text
         assert desk.stored(acme, TaxProfile) == []
 
 
