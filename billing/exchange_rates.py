@@ -5,6 +5,7 @@ taken from the same rate (1 ÷ rate, half-up at ten places) unless a rate of its
 There is never a rate of 1 out of nothing: without one the conversion is refused.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -125,7 +126,8 @@ def create_rate(
 
     Raises InvalidInputError naming the field, also where the day has another rate already.
     """
-    rate = checked_rate(session, reseller_id, from_currency, to_currency, day, rate)
+    used = currencies.list_codes(session, reseller_id)
+    rate = checked_rate(used, from_currency, to_currency, day, rate)
     known = find_of_day(session, reseller_id, from_currency, to_currency, day)
     if known is not None:
         if known.rate == rate:
@@ -162,9 +164,8 @@ def replace_rate(
     session: Session, known: ExchangeRate, *, rate: Decimal, source: str
 ) -> ExchangeRate:
     """Give a day's rate another value; raises InvalidInputError."""
-    rate = checked_rate(
-        session, known.reseller_id, known.from_currency, known.to_currency, known.day, rate
-    )
+    used = {known.from_currency, known.to_currency}
+    rate = checked_rate(used, known.from_currency, known.to_currency, known.day, rate)
     if rate != known.rate:
         before = known.rate
         known.rate, known.source = rate, source
@@ -207,15 +208,12 @@ def facts(rate: ExchangeRate) -> dict[str, object]:
 
 
 def checked_rate(
-    session: Session,
-    reseller_id: int,
-    from_currency: str,
-    to_currency: str,
-    day: date,
-    rate: Decimal,
+    used: Collection[str], from_currency: str, to_currency: str, day: date, rate: Decimal
 ) -> Decimal:
-    """`rate` as it is stored; raises InvalidInputError naming the field."""
-    used = currencies.list_codes(session, reseller_id)
+    """`rate` as it is stored; `used` are the reseller's currencies.
+
+    Raises InvalidInputError naming the field.
+    """
     for field, code in (("from_currency", from_currency), ("to_currency", to_currency)):
         if code not in used:
             raise InvalidInputError(

@@ -13,6 +13,8 @@ import pyotp
 from sqlalchemy import select
 
 from billing import (
+    currencies,
+    exchange_rates,
     invoice_templates,
     invoices,
     low_balance,
@@ -24,6 +26,7 @@ from billing import (
     transactions,
 )
 from billing.client_billing import Billing
+from billing.currency_models import ExchangeRate
 from billing.invoice_look import InvoiceLook
 from billing.low_balance import LowBalance
 from billing.models import LedgerEntry
@@ -264,6 +267,7 @@ def _furnish_tenant(
         name=f"Spare {token}",
         taxes=[(f"Other tax {token}", Decimal(5), 1)],
     )
+    rate = _make_rates(session, tenant.id, currency)
     gateway = gateway_accounts.create_account(
         session,
         reseller_id=tenant.id,
@@ -367,6 +371,7 @@ def _furnish_tenant(
         "spare_terms": str(spare_terms.id),
         "spare_tax_profile": str(spare_profile.id),
         "tax_profile": str(profile.id),
+        "exchange_rate": str(rate.id),
         "gateway_account": str(gateway.id),
         "client_template": str(client_template.id),
         "invoice_template": str(invoice_template.id),
@@ -383,6 +388,26 @@ def _furnish_tenant(
         "list_view": str(view.id),
         "saved_report": str(report.id),
     }
+
+
+def _make_rates(session: Session, reseller_id: int, own: str) -> ExchangeRate:
+    """Another currency than the own one, and what it costs."""
+    for code in {"EUR", "CHF"} - {own}:
+        currencies.save_currency(
+            session,
+            reseller_id=reseller_id,
+            code=code,
+            precision=currencies.usual_precision(code),
+            stamp=None,
+        )
+    return exchange_rates.create_rate(
+        session,
+        reseller_id=reseller_id,
+        from_currency="CHF",
+        to_currency=own,
+        day=date(2026, 1, 1),
+        rate=Decimal("1.0625"),
+    )
 
 
 def _make_tasks(session: Session, token: str) -> dict[str, str]:
