@@ -21,6 +21,7 @@ from core.clock import now, today
 from core.db import Session
 from core.money import minor_amount
 from core.zones import get_zone
+from mail.letter_catalogue import Words
 from payments import gateway_accounts, refills
 from payments.limits import limits_of
 from payments.models import ChargeAttempt, ClientAutoPayment, Refill, SavedCard
@@ -35,18 +36,18 @@ CUT_BY_LIMIT = "most_at_once"
 class Why(StrEnum):
     """The reason of a charge, or of none."""
 
-    BALANCE_USED_UP = "Available is zero or less."
-    INVOICE_DUE = "An invoice is due and not paid in full."
-    OFF = "Auto payment is off."
-    INACTIVE = "The client is not active."
-    NO_GATEWAY = "No gateway takes the client's currency."
-    NO_CARD = "No card is saved."
-    SUSPENDED = "Auto payment is suspended after declines."
-    WAITING = "The last try brought nothing; the next one has its time."
-    UNDER_WAY = "An automatic charge is under way."
-    NOT_DUE = "Nothing is due."
-    TOO_LITTLE = "The amount is below the smallest that can be charged."
-    CAP_REACHED = "The cap of this day or month is reached."
+    BALANCE_USED_UP = Words("Available is zero or less.")
+    INVOICE_DUE = Words("An invoice is due and not paid in full.")
+    OFF = Words("Auto payment is off.")
+    INACTIVE = Words("The client is not active.")
+    NO_GATEWAY = Words("No gateway takes the client's currency.")
+    NO_CARD = Words("No card is saved.")
+    SUSPENDED = Words("Auto payment is suspended after declines.")
+    WAITING = Words("The last try brought nothing; the next one has its time.")
+    UNDER_WAY = Words("An automatic charge is under way.")
+    NOT_DUE = Words("Nothing is due.")
+    TOO_LITTLE = Words("The amount is below the smallest that can be charged.")
+    CAP_REACHED = Words("The cap of this day or month is reached.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ ACTIONS: Mapping[str, LazyString] = {
     "import": _l("imported"),
     "invite": _l("invited"),
     "issue": _l("issued"),
+    "language_changed": _l("language changed"),
     "mail_again": _l("mailed again"),
     "mass_edit": _l("changed many at once"),
     "other_sessions_ended": _l("ended all other sessions"),

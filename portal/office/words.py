@@ -104,6 +104,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "password_changed": (_l("Password changed"), "off"),
         "password_reset": (_l("Password set anew"), "off"),
         "password_accepted": (_l("Password given"), "off"),
+        "language_changed": (_l("Language changed"), "off"),
         "sign_in": (_l("Signed in"), "off"),
         "sign_in_failed": (_l("Failed to sign in"), "off"),
         "sign_out": (_l("Signed out"), "off"),

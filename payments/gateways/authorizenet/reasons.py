@@ -3,6 +3,8 @@
 Source: developer.authorize.net "Response codes". Codes that are not here keep the gateway's text.
 """
 
+from mail.letter_catalogue import Words
+
 DUPLICATE = "11"
 PARTLY_APPROVED = "295"
 # Of the whole answer, not of a transaction: "an error occurred", "too busy", "in maintenance".
@@ -10,31 +12,31 @@ PARTLY_APPROVED = "295"
 TRY_LATER = frozenset({"E00001", "E00053", "E00104"})
 
 _REASONS = {
-    "2": "The bank declined the card.",
-    "3": "The bank wants to be called before it accepts this card.",
-    "4": "The bank declined the card.",
-    "6": "The card number is not valid.",
-    "7": "The card's expiry date is not valid.",
-    "8": "The card has expired.",
-    "17": "This kind of card is not accepted.",
-    "27": "The billing address does not match the card.",
-    "28": "This kind of card is not accepted.",
-    "37": "The card number is not valid.",
-    "41": "The payment was declined by the fraud checks.",
-    "44": "The card code does not match.",
-    "45": "The card code and the billing address do not match.",
-    "65": "The card code does not match.",
-    "165": "The card code does not match.",
-    "200": "The card number is not valid.",
-    "250": "The payment was declined by the fraud checks.",
-    "251": "The payment was declined by the fraud checks.",
-    "252": "The payment is held for review.",
-    "253": "The payment is held for review.",
-    "254": "The payment was declined after a review.",
-    "295": "The card covers only a part of the amount.",
-    "315": "The card number is not valid.",
-    "316": "The card's expiry date is not valid.",
-    "317": "The card has expired.",
+    "2": Words("The bank declined the card."),
+    "3": Words("The bank wants to be called before it accepts this card."),
+    "4": Words("The bank declined the card."),
+    "6": Words("The card number is not valid."),
+    "7": Words("The card's expiry date is not valid."),
+    "8": Words("The card has expired."),
+    "17": Words("This kind of card is not accepted."),
+    "27": Words("The billing address does not match the card."),
+    "28": Words("This kind of card is not accepted."),
+    "37": Words("The card number is not valid."),
+    "41": Words("The payment was declined by the fraud checks."),
+    "44": Words("The card code does not match."),
+    "45": Words("The card code and the billing address do not match."),
+    "65": Words("The card code does not match."),
+    "165": Words("The card code does not match."),
+    "200": Words("The card number is not valid."),
+    "250": Words("The payment was declined by the fraud checks."),
+    "251": Words("The payment was declined by the fraud checks."),
+    "252": Words("The payment is held for review."),
+    "253": Words("The payment is held for review."),
+    "254": Words("The payment was declined after a review."),
+    "295": Words("The card covers only a part of the amount."),
+    "315": Words("The card number is not valid."),
+    "316": Words("The card's expiry date is not valid."),
+    "317": Words("The card has expired."),
 }
 
 # The card itself is the reason: trying it again cannot help.
@@ -42,8 +44,8 @@ _HARD = frozenset({"4", "6", "8", "17", "28", "37", "200", "315", "317"})
 
 
 def describe(code: str, gateway_text: str) -> str:
-    """Plain English for a reason code."""
-    return _REASONS.get(code, gateway_text)
+    """Plain English for a reason code; the screens translate it."""
+    return str(_REASONS.get(code, gateway_text))
 
 
 def is_hard(code: str) -> bool:
