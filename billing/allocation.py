@@ -65,13 +65,65 @@ def release(session: Session, reseller_id: int, client_id: int, payment_id: UUID
         _write(session, reseller_id, client_id, rows)
 
 
+def release_invoice(
+    session: Session,
+    invoice: Invoice,
+    *,
+    amount: Decimal | None = None,
+    payment_id: UUID | None = None,
+    author: str = "",
+) -> Decimal:
+    """Take payments off an invoice, those that came last first; what was taken off.
+
+    At most `amount`, and only `payment_id` when given. The caller holds the client's balance row.
+    """
+    wanted = (
+        select(PaymentAllocation.transaction_id, func.sum(PaymentAllocation.amount))
+        .where(
+            PaymentAllocation.reseller_id == invoice.reseller_id,
+            PaymentAllocation.invoice_id == invoice.id,
+        )
+        .group_by(PaymentAllocation.transaction_id)
+        .having(func.sum(PaymentAllocation.amount) > 0)
+        .order_by(func.max(PaymentAllocation.id).desc())
+    )
+    if payment_id is not None:
+        wanted = wanted.where(PaymentAllocation.transaction_id == payment_id)
+    held = [(one, part) for one, part in session.execute(wanted)]
+    left = sum((part for _, part in held), Decimal()) if amount is None else amount
+    rows = [(invoice.id, one, -part) for _, one, part in plan([(invoice.id, left)], held)]
+    if rows:
+        _write(session, invoice.reseller_id, invoice.client_id, rows, author)
+    return -sum((part for _, _, part in rows), Decimal())
+
+
+def put(session: Session, invoice: Invoice, payment_id: UUID, amount: Decimal, author: str) -> None:
+    """One payment's part in one invoice, as somebody chose it; the caller has checked both."""
+    rows = [(invoice.id, payment_id, amount)]
+    _write(session, invoice.reseller_id, invoice.client_id, rows, author)
+
+
+def read_left(session: Session, payment: Transaction) -> Decimal:
+    """What a payment has left for invoices, whatever it is; nothing once reversed."""
+    used = session.scalar(
+        select(func.coalesce(func.sum(PaymentAllocation.amount), 0)).where(
+            PaymentAllocation.reseller_id == payment.reseller_id,
+            PaymentAllocation.transaction_id == payment.id,
+        )
+    )
+    return payment.total - Decimal(used or 0)
+
+
 def _list_open_invoices(session: Session, client_id: int) -> list[tuple[UUID, Decimal]]:
     rows = session.execute(_OPEN_INVOICES, {"client_id": client_id})
     return [(invoice_id, open_amount) for invoice_id, open_amount in rows]
 
 
 def _list_free_payments(session: Session, client_id: int) -> list[tuple[UUID, Decimal]]:
-    """Approved payments with something left; a reversed one and its reversal have nothing."""
+    """Approved payments with something left that nobody allocates by hand.
+
+    A reversed one and its reversal have nothing.
+    """
     rows = session.execute(_FREE_PAYMENTS, {"client_id": client_id})
     return [(row.id, row.left) for row in rows]
 
@@ -94,6 +146,7 @@ def _free_payments() -> Select[Any]:
             Transaction.type == "payment",
             Transaction.status == "approved",
             Transaction.reverses_id.is_(None),
+            ~Transaction.allocated_by_hand,
             ~select(reversal.id)
             .where(
                 reversal.reseller_id == Transaction.reseller_id,
@@ -129,6 +182,7 @@ def _write(
     reseller_id: int,
     client_id: int,
     rows: Sequence[tuple[UUID, UUID, Decimal]],
+    author: str = "",
 ) -> None:
     session.execute(
         insert(PaymentAllocation),
@@ -139,6 +193,7 @@ def _write(
                 "invoice_id": invoice_id,
                 "transaction_id": payment_id,
                 "amount": amount,
+                "author": author,
             }
             for invoice_id, payment_id, amount in rows
         ],

@@ -199,7 +199,9 @@ def _check_last_invoiced(session: Session, client: Client, last_on: date | None)
     """Days that stand on an invoice stay billed."""
     invoiced_on = session.scalar(
         select(func.max(Invoice.last_on)).where(
-            Invoice.client_id == client.id, Invoice.direction == "outgoing"
+            Invoice.client_id == client.id,
+            Invoice.direction == "outgoing",
+            Invoice.state != "void",
         )
     )
     if invoiced_on is not None and (last_on is None or last_on < invoiced_on):

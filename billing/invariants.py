@@ -39,13 +39,13 @@ _PERIODS_OVERLAP = """
       join invoices b on b.reseller_id = a.reseller_id and b.client_id = a.client_id
        and b.direction = a.direction and b.id > a.id
        and b.starts_at < a.ends_at and a.starts_at < b.ends_at
-     where a.direction = 'outgoing'
+     where a.direction = 'outgoing' and a.state <> 'void' and b.state <> 'void'
 """
 _LAST_INVOICED_BEHIND = """
     select b.reseller_id, 'client ' || b.client_id as object
       from client_billing b
       join invoices i on i.reseller_id = b.reseller_id and i.client_id = b.client_id
-     where i.direction = 'outgoing'
+     where i.direction = 'outgoing' and i.state <> 'void'
      group by b.reseller_id, b.client_id, b.last_invoiced_on
     having b.last_invoiced_on is null or b.last_invoiced_on < max(i.last_on)
 """
@@ -61,7 +61,11 @@ _NUMBERS_HAVE_GAPS = """
     select s.reseller_id,
            s.direction || ': next ' || s.next_number || ' after ' || count(i.id) as object
       from number_series s
-      left join invoices i on i.reseller_id = s.reseller_id and i.direction = s.direction
+      left join (
+          select id, reseller_id, direction, running_number from invoices
+           union all
+          select id, reseller_id, 'credit_note', running_number from credit_notes
+      ) i on i.reseller_id = s.reseller_id and i.direction = s.direction
      group by s.reseller_id, s.direction, s.next_number
     having s.next_number <> count(i.id) + 1
         or s.next_number <> coalesce(max(i.running_number), 0) + 1
@@ -85,7 +89,7 @@ _PAID_DIFFERS = """
       left join (select reseller_id, invoice_id, sum(amount) as amount
                    from payment_allocations group by reseller_id, invoice_id) a
         on a.reseller_id = i.reseller_id and a.invoice_id = i.id
-     where i.paid <> coalesce(a.amount, 0)
+     where i.paid <> coalesce(a.amount, 0) + i.credited
 """
 _INVOICE_DUE = """
     select b.reseller_id, 'client ' || b.client_id || ' since '

@@ -117,6 +117,9 @@ class Invoice(ClientOwned, Base):
 
     `net` and `tax` keep 6 places; `rounding` is what brings them to `total`.
     The period is [starts_at, ends_at); its days are named in `timezone`, kept as it was.
+    `paid` is what is settled, by payments and by credit notes; `credited` is the part that credit
+    notes took off. An issued invoice that is void has its whole total in both: nothing is open.
+    `their_number` is the sender's own number of an incoming invoice.
     """
 
     __tablename__ = "invoices"
@@ -125,22 +128,22 @@ class Invoice(ClientOwned, Base):
         UniqueConstraint("reseller_id", "client_id", "id"),
         UniqueConstraint("reseller_id", "direction", "number"),
         UniqueConstraint("reseller_id", "direction", "running_number"),
-        UniqueConstraint("reseller_id", "client_id", "direction", "starts_at"),
-        UniqueConstraint("reseller_id", "client_id", "direction", "ends_at"),
         ForeignKeyConstraint(["reseller_id", "client_id"], ["clients.reseller_id", "clients.id"]),
         ForeignKeyConstraint(["reseller_id", "file_id"], ["files.reseller_id", "files.id"]),
         CheckConstraint("direction in ('outgoing', 'incoming')", "direction"),
-        CheckConstraint("state in ('to_verify', 'to_send', 'normal')", "state"),
+        CheckConstraint("state in ('to_verify', 'to_send', 'normal', 'void')", "state"),
         CheckConstraint("ends_at > starts_at", "period"),
         CheckConstraint("total = net + tax + rounding", "total"),
         CheckConstraint("paid >= 0 and paid <= greatest(total, 0)", "paid"),
-        CheckConstraint("(state = 'to_verify') = (issued_at is null)", "issued"),
+        CheckConstraint("credited >= 0 and credited <= paid", "credited"),
+        CheckConstraint("state = 'void' or (state = 'to_verify') = (issued_at is null)", "issued"),
+        CheckConstraint("(state = 'void') = (voided_at is not null)", "voided"),
         # no day is invoiced twice; as a range of one the client's id needs no further extension
         ExcludeConstraint(
             (func.int8range(column("client_id"), column("client_id"), "[]"), "&&"),
             (func.tstzrange(column("starts_at"), column("ends_at")), "&&"),
             name="ex_invoices_period",
-            where=text("direction = 'outgoing'"),
+            where=text("direction = 'outgoing' and state <> 'void'"),
         ),
         Index("ix_invoices_recent", "reseller_id", text("invoiced_at desc"), text("id desc")),
         Index(
@@ -178,12 +181,17 @@ class Invoice(ClientOwned, Base):
     rounding: Mapped[Amount]
     total: Mapped[Amount]
     paid: Mapped[Amount] = mapped_column(server_default="0")
+    credited: Mapped[Amount] = mapped_column(server_default="0")
     balance_before: Mapped[Amount]
     balance_after: Mapped[Amount]
     parties: Mapped[dict[str, Any]]
     file_id: Mapped[UUID | None]
     issued_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
+    autoinvoice: Mapped[bool] = mapped_column(server_default="false")
+    their_number: Mapped[str] = mapped_column(server_default="")
+    voided_at: Mapped[datetime | None]
+    void_reason: Mapped[str] = mapped_column(server_default="")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -231,7 +239,10 @@ class InvoiceTax(ClientOwned, Base):
 
 
 class PaymentAllocation(ClientOwned, Base):
-    """What of a payment went to which invoice; undone by an opposite row, never changed."""
+    """What of a payment went to which invoice; undone by an opposite row, never changed.
+
+    `author` is who did it by hand; empty where it was done automatically.
+    """
 
     __tablename__ = "payment_allocations"
     __table_args__ = (
@@ -251,4 +262,5 @@ class PaymentAllocation(ClientOwned, Base):
     invoice_id: Mapped[UUID]
     transaction_id: Mapped[UUID]
     amount: Mapped[Amount]
+    author: Mapped[str] = mapped_column(server_default="")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

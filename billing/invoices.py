@@ -28,12 +28,8 @@ from billing.periods import Period, due_date, local_midnight
 from core import jobs
 from core.clock import now
 from core.db import Session
-from core.errors import ConflictError, InvalidInputError, InvariantError, NotFoundError
-from mail import templates as mail_templates
-from mail.models import MailMessage
-from mail.queue import MailKind, queue_mail
-from tenants import audit, events
-from tenants.client_blocks import get_company
+from core.errors import ConflictError, InvariantError, NotFoundError
+from tenants import audit
 from tenants.clients import get_client
 from tenants.files import create_file, get_file
 from tenants.models import Client, File
@@ -80,10 +76,11 @@ def create_invoice(
         period,
         contents,
         _dated(period, zone, autoinvoice=autoinvoice, invoice_on=invoice_on),
+        autoinvoice=autoinvoice,
     )
     write_contents(session, invoice, contents, zone)
     schedule.advance(session, billing, period, zone)
-    _record(session, invoice, "create", {"total": (None, invoice.total)})
+    record(session, invoice, "create", {"total": (None, invoice.total)})
     if autoinvoice:
         _issue(session, invoice)
     return invoice
@@ -92,16 +89,26 @@ def create_invoice(
 def issue(session: Session, invoice_id: UUID) -> Invoice:
     """Verified: the invoice moves Fixed, takes the payments that wait, and is to be sent.
 
-    Issuing again changes nothing. Raises NotFoundError.
+    Issuing again changes nothing. Raises NotFoundError, ConflictError for a void one.
     """
-    client_id = get_invoice(session, invoice_id).client_id
-    ledger.lock_balance(session, client_id)
-    invoice = session.scalars(
-        select(Invoice).where(Invoice.id == invoice_id).execution_options(populate_existing=True)
-    ).one()
+    invoice = lock_invoice(session, invoice_id)
+    if invoice.state == "void":
+        raise ConflictError("Invoice %(number)s is void.", number=invoice.number)
     if invoice.state == "to_verify":
         _issue(session, invoice)
     return invoice
+
+
+def lock_invoice(session: Session, invoice_id: UUID) -> Invoice:
+    """The invoice as it is now, under its client's balance lock, which every change takes first.
+
+    Raises NotFoundError.
+    """
+    client_id = get_invoice(session, invoice_id).client_id
+    ledger.lock_balance(session, client_id)
+    return session.scalars(
+        select(Invoice).where(Invoice.id == invoice_id).execution_options(populate_existing=True)
+    ).one()
 
 
 def get_invoice(session: Session, invoice_id: UUID) -> Invoice:
@@ -159,45 +166,6 @@ def _read_logo(session: Session, invoice: Invoice) -> bytes | None:
     return None if logo_id is None else get_file(session, UUID(logo_id)).content
 
 
-def mail_invoice(session: Session, invoice_id: UUID) -> MailMessage | None:
-    """Queue the mail with the stored PDF to Billing Email, else Main Email; once per invoice.
-
-    None when it was queued before, or when the client has no address that mail can reach: then an
-    event says so and the invoice stays to be sent. Raises NotFoundError, ConflictError without
-    a stored file.
-    """
-    invoice = get_invoice(session, invoice_id)
-    session.refresh(invoice, with_for_update=True)
-    if invoice.file_id is None:
-        raise ConflictError("This invoice has no file yet.")
-    if invoice.state != "to_send":
-        return None
-    try:
-        mail = _queue(session, invoice, f"invoice:{invoice.id}")
-    except InvalidInputError as error:
-        _record_unsent(session, invoice, error.message)
-        return None
-    invoice.state = "normal"
-    invoice.sent_at = now()
-    session.flush()
-    return mail
-
-
-def mail_again(session: Session, invoice_id: UUID, *, request_id: UUID) -> MailMessage | None:
-    """Queue the same file once more, on staff's wish; None when this wish was queued before.
-
-    Raises NotFoundError, ConflictError without a stored file, InvalidInputError for a client
-    without an address that mail can reach.
-    """
-    invoice = get_invoice(session, invoice_id)
-    if invoice.file_id is None:
-        raise ConflictError("This invoice has no file yet.")
-    mail = _queue(session, invoice, f"invoice:{invoice.id}:{request_id}")
-    if mail is not None:
-        _record(session, invoice, "mail_again", {"to": (None, mail.to_address)})
-    return mail
-
-
 def get_open_amount(session: Session, client_id: int, *, due_until: date | None = None) -> Decimal:
     """What is open on the client's issued invoices, in its currency.
 
@@ -240,6 +208,8 @@ def _insert(
     period: Period,
     contents: Contents,
     dated: _Dates,
+    *,
+    autoinvoice: bool,
 ) -> Invoice:
     totals = contents.totals
     parties = read_parties(session, client)
@@ -278,6 +248,7 @@ def _insert(
         balance_before=balance.fixed,
         balance_after=balance.fixed - totals.total,
         parties=parties,
+        autoinvoice=autoinvoice,
     )
     session.add(invoice)
     session.flush()
@@ -305,7 +276,7 @@ def _issue(session: Session, invoice: Invoice) -> None:
     invoice.balance_before = posted.fixed + invoice.total
     invoice.balance_after = posted.fixed
     session.flush()
-    _record(session, invoice, "issue", {"state": ("to_verify", "to_send")})
+    record(session, invoice, "issue", {"state": ("to_verify", "to_send")})
     allocation.allocate(session, invoice.reseller_id, invoice.client_id)
     jobs.enqueue(
         session,
@@ -320,6 +291,7 @@ def _check_free(session: Session, client_id: int, period: Period) -> None:
         select(Invoice.number).where(
             Invoice.client_id == client_id,
             Invoice.direction == OUTGOING,
+            Invoice.state != "void",
             Invoice.starts_at < period.ends_at,
             Invoice.ends_at > period.starts_at,
         )
@@ -334,68 +306,10 @@ def _repeated(known: Invoice, client_id: int, period: Period) -> Invoice:
     return known
 
 
-def _queue(session: Session, invoice: Invoice, dedupe_key: str) -> MailMessage | None:
-    company = get_company(session, invoice.client_id)
-    letter = mail_templates.write(
-        session,
-        reseller_id=invoice.reseller_id,
-        name="invoice",
-        locale=invoice.parties["locale"],
-        variables=letter_variables(invoice),
-    )
-    return queue_mail(
-        session,
-        reseller_id=invoice.reseller_id,
-        client_id=invoice.client_id,
-        kind=MailKind.INVOICE,
-        dedupe_key=dedupe_key,
-        to_address=company.billing_email or company.main_email,
-        subject=letter.subject,
-        body_text=letter.text,
-        body_html=letter.html,
-        file_ids=() if invoice.file_id is None else (invoice.file_id,),
-    )
-
-
-def letter_variables(invoice: Invoice) -> dict[str, object]:
-    """What the invoice's mail can say."""
-    parties = invoice.parties
-    return {
-        "number": invoice.number,
-        "client_name": parties["buyer"]["name"],
-        "sender_name": parties["seller"]["name"],
-        "currency": invoice.currency,
-        "total": invoice.total,
-        "open_amount": invoice.total - invoice.paid,
-        "invoice_on": invoice.invoice_on,
-        "due_on": invoice.due_on,
-        "first_on": invoice.first_on,
-        "last_on": invoice.last_on,
-        "account_details": parties["seller"]["account_details"],
-        "panel_url": f"https://{parties['portal_host']}/clients/" if parties["portal_host"] else "",
-    }
-
-
-def _record_unsent(session: Session, invoice: Invoice, why: str) -> None:
-    events.record(
-        session,
-        reseller_id=invoice.reseller_id,
-        client_id=invoice.client_id,
-        level="warning",
-        service="invoicing",
-        code="invoice_not_mailed",
-        text=events.EventText(
-            "Invoice %(number)s was not mailed: %(why)s", number=invoice.number, why=why
-        ),
-        object_type="invoice",
-        object_id=invoice.id,
-        dedupe_key=f"invoice-not-mailed:{invoice.id}",
-    )
-
-
-def _record(
+def record(
     session: Session, invoice: Invoice, action: str, changes: dict[str, tuple[object, object]]
 ) -> None:
+    """Say in the audit log what was done to the invoice."""
     audit.record(
         session,
         reseller_id=invoice.reseller_id,

@@ -42,6 +42,7 @@ class EntryKind(StrEnum):
     CHARGE = "charge"
     REFILL = "refill"
     INVOICE = "invoice"
+    CREDIT_NOTE = "credit_note"
     REVERSAL = "reversal"
     OPENING_BALANCE = "opening_balance"
 
@@ -154,6 +155,31 @@ def opening_lines(amount: Decimal) -> list[Line]:
         Line(Account.CLIENT_FIXED, amount),
         Line(Account.OPENING, -amount),
     ]
+
+
+def incoming_lines(total: Decimal) -> list[Line]:
+    """An accepted incoming invoice: we owe it, so the fixed book credits the client."""
+    return [Line(Account.CLIENT_FIXED, total), Line(Account.INVOICED, -total)]
+
+
+def credit_lines(net: Decimal, tax: Decimal, total: Decimal) -> list[Line]:
+    """A credit note: what was sold and invoiced is taken back in both books."""
+    return [
+        Line(Account.CLIENT_LIVE, net + tax),
+        Line(Account.REVENUE, -net),
+        Line(Account.TAX, -tax),
+        Line(Account.CLIENT_FIXED, total),
+        Line(Account.INVOICED, -total),
+    ]
+
+
+def find_entry_id(session: Session, kind: EntryKind, source_id: UUID) -> int | None:
+    """The entry that this source posted, if it did."""
+    return session.scalar(
+        select(LedgerEntry.id).where(
+            LedgerEntry.kind == kind.value, LedgerEntry.source_id == source_id
+        )
+    )
 
 
 def reverse(

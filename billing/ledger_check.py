@@ -90,6 +90,16 @@ _RULES = {
                   and i.issued_at is not null
            )
            and not exists (
+               select from invoices i
+                where e.kind = 'reversal' and i.reseller_id = e.reseller_id and i.id = e.source_id
+                  and i.state = 'void'
+           )
+           and not exists (
+               select from credit_notes n
+                where e.kind = 'credit_note' and n.reseller_id = e.reseller_id
+                  and n.id = e.source_id
+           )
+           and not exists (
                select from opening_balances o
                 where o.reseller_id = e.reseller_id and o.client_id = e.client_id
                   and e.id in (o.ledger_entry_id, o.reversal_entry_id)
@@ -111,6 +121,45 @@ _RULES = {
            and (p.live, p.fixed) is distinct from
                (case when o.reversed_at is null then o.amount else 0 end,
                 case when o.reversed_at is null then o.amount else 0 end)
+    """,
+    "void_not_reversed": """
+        select 'invoice ' || i.number, 'void, the books keep ' || coalesce(p.amount::text, '0')
+          from invoices i
+          join lateral (
+              select sum(l.amount) as amount
+                from ledger_entries e
+                join ledger_lines l on l.reseller_id = e.reseller_id and l.entry_id = e.id
+               where e.reseller_id = i.reseller_id and e.kind in ('invoice', 'reversal')
+                 and e.source_id = i.id and l.account = 'client_fixed'
+          ) p on p.amount <> 0
+         where i.reseller_id = :reseller_id and i.state = 'void'
+    """,
+    "credit_note_not_posted": """
+        select 'credit note ' || n.number,
+               'total ' || n.total || ', posted ' || coalesce(p.fixed::text, 'nothing')
+               || ' and ' || coalesce(p.live::text, 'nothing')
+          from credit_notes n
+          left join lateral (
+              select sum(l.amount) filter (where l.account = 'client_fixed') as fixed,
+                     sum(l.amount) filter (where l.account = 'client_live') as live
+                from ledger_entries e
+                join ledger_lines l on l.reseller_id = e.reseller_id and l.entry_id = e.id
+               where e.reseller_id = n.reseller_id and e.kind = 'credit_note'
+                 and e.source_id = n.id and l.client_id = n.client_id
+          ) p on true
+         where n.reseller_id = :reseller_id
+           and (p.fixed is distinct from n.total or coalesce(p.live, 0) <> n.net + n.tax)
+    """,
+    "credited_differs": """
+        select 'invoice ' || i.number,
+               'credited ' || i.credited || ', credit notes ' || coalesce(n.total, 0)
+          from invoices i
+          left join (
+              select invoice_id, sum(total) as total, sum(net) as net, sum(tax) as tax
+                from credit_notes where reseller_id = :reseller_id group by invoice_id
+          ) n on n.invoice_id = i.id
+         where i.reseller_id = :reseller_id and i.state <> 'void'
+           and (i.credited <> coalesce(n.total, 0) or coalesce(n.total, 0) > i.total)
     """,
     "invoice_not_posted": """
         select 'invoice ' || i.number,
@@ -145,7 +194,7 @@ _RULES = {
                 from transactions
                where reseller_id = :reseller_id and invoice_id is not null group by invoice_id
           ) t on t.invoice_id = i.id
-         where i.reseller_id = :reseller_id and i.direction = 'outgoing'
+         where i.reseller_id = :reseller_id and i.direction = 'outgoing' and i.state <> 'void'
            and (i.net <> coalesce(l.net, 0) or i.tax <> coalesce(l.tax, 0)
                 or i.tax <> coalesce(x.tax, 0)
                 or i.net <> coalesce(t.net, 0) or i.tax <> coalesce(t.tax, 0))
@@ -155,20 +204,26 @@ _RULES = {
                'next ' || s.next_number || ' after ' || count(i.id) || ' invoices, the last '
                || coalesce(max(i.running_number), 0)
           from number_series s
-          left join invoices i on i.reseller_id = s.reseller_id and i.direction = s.direction
+          left join (
+              select id, reseller_id, direction, running_number from invoices
+               union all
+              select id, reseller_id, 'credit_note', running_number from credit_notes
+          ) i on i.reseller_id = s.reseller_id and i.direction = s.direction
          where s.reseller_id = :reseller_id
          group by s.direction, s.next_number
         having s.next_number <> count(i.id) + 1
             or s.next_number <> coalesce(max(i.running_number), 0) + 1
     """,
     "paid_differs": """
-        select 'invoice ' || i.number, 'paid ' || i.paid || ', allocated ' || coalesce(a.amount, 0)
+        select 'invoice ' || i.number,
+               'paid ' || i.paid || ', allocated ' || coalesce(a.amount, 0)
+               || ', credited ' || i.credited
           from invoices i
           left join (
               select invoice_id, sum(amount) as amount
                 from payment_allocations where reseller_id = :reseller_id group by invoice_id
           ) a on a.invoice_id = i.id
-         where i.reseller_id = :reseller_id and i.paid <> coalesce(a.amount, 0)
+         where i.reseller_id = :reseller_id and i.paid <> coalesce(a.amount, 0) + i.credited
     """,
     "payment_overspent": """
         select 'transaction ' || t.id, 'of ' || t.total || ' allocated ' || a.amount
@@ -185,7 +240,7 @@ _RULES = {
                || ', an invoice goes to ' || max(i.last_on)
           from client_billing b
           join invoices i on i.reseller_id = b.reseller_id and i.client_id = b.client_id
-         where b.reseller_id = :reseller_id and i.direction = 'outgoing'
+         where b.reseller_id = :reseller_id and i.direction = 'outgoing' and i.state <> 'void'
          group by b.client_id, b.last_invoiced_on
         having b.last_invoiced_on is null or b.last_invoiced_on < max(i.last_on)
     """,

@@ -311,6 +311,7 @@ class Transaction(ClientOwned, Base):
     `amount` is what was entered; `net`, `tax`, `total` are in the client's currency. All four are
     positive, the sign on the balance follows from `type`; a reversal mirrors its original with
     negative ones, so that sums need no case. `invoice_id` null: a charge not yet invoiced.
+    `allocated_by_hand`: the automatic allocation leaves this payment alone.
     """
 
     __tablename__ = "transactions"
@@ -394,4 +395,5 @@ class Transaction(ClientOwned, Base):
     reverses_id: Mapped[UUID | None]
     reason: Mapped[str] = mapped_column(server_default="")
     invoice_id: Mapped[UUID | None]
+    allocated_by_hand: Mapped[bool] = mapped_column(server_default="false")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

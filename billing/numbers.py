@@ -18,6 +18,9 @@ from tenants.models import Reseller
 from tenants.stamps import check_stamp
 
 DEFAULT_TEMPLATE = "INV-%Y-%N"
+CREDIT_NOTES = "credit_note"
+"""The series of credit notes, which have numbers of their own."""
+_DEFAULTS = {"incoming": "IN-%Y-%N", CREDIT_NOTES: "CN-%Y-%N"}
 NUMBER_LENGTH = 200
 _CODE = re.compile(r"%(.?)")
 # Nothing but digits between the two: client 10 number 11 and client 101 number 1 look the same.
@@ -48,7 +51,11 @@ def take_number(
     if taken is None:
         session.execute(
             insert(NumberSeries)
-            .values(reseller_id=reseller_id, direction=direction, template=DEFAULT_TEMPLATE)
+            .values(
+                reseller_id=reseller_id,
+                direction=direction,
+                template=_DEFAULTS.get(direction, DEFAULT_TEMPLATE),
+            )
             .on_conflict_do_nothing()
         )
         taken = _take(session, reseller_id, direction)
@@ -92,7 +99,8 @@ def read_series(session: Session, reseller_id: int, direction: str = "outgoing")
             NumberSeries.reseller_id == reseller_id, NumberSeries.direction == direction
         )
     ).one_or_none()
-    return Series(DEFAULT_TEMPLATE, False, 1) if row is None else Series(*row)
+    default = _DEFAULTS.get(direction, DEFAULT_TEMPLATE)
+    return Series(default, False, 1) if row is None else Series(*row)
 
 
 def save_template(

@@ -87,6 +87,13 @@ def advance(session: Session, billing: ClientBilling, period: Period, zone: Zone
     refresh(session, billing, zone)
 
 
+def rewind(session: Session, billing: ClientBilling, invoice: Invoice, zone: ZoneInfo) -> None:
+    """Say that the days of a void invoice, the client's last one, are not billed."""
+    billing.last_invoiced_on = invoice.first_on - timedelta(days=1)
+    billing.billed_until = invoice.starts_at
+    refresh(session, billing, zone)
+
+
 def set_last_invoiced(session: Session, billing: ClientBilling, zone: ZoneInfo) -> None:
     """After Last Invoiced was set by hand: where the next period begins.
 
@@ -105,7 +112,9 @@ def last_invoice_end(session: Session, client_id: int) -> datetime | None:
     """The end of the client's latest outgoing invoice; None when there is none."""
     return session.scalar(
         select(func.max(Invoice.ends_at)).where(
-            Invoice.client_id == client_id, Invoice.direction == "outgoing"
+            Invoice.client_id == client_id,
+            Invoice.direction == "outgoing",
+            Invoice.state != "void",
         )
     )
 

@@ -105,6 +105,10 @@ _PAYMENT = (
     "client_name", "sender_name", "amount", "credited", "currency", "card", "reason", "reference",
     "is_partial", "timezone",
 )  # fmt: skip
+_REMINDER = (
+    "client_name", "sender_name", "number", "currency", "total", "open_amount",
+    "invoice_on", "due_on", "first_on", "last_on", "account_details", "panel_url",
+)  # fmt: skip
 # name: what it is called, when it is sent, its variables (None: those that its own text uses)
 _LETTERS: Mapping[str, tuple[str, str, Sequence[str] | None]] = {
     "auto_payment_declined": (
@@ -144,6 +148,16 @@ _LETTERS: Mapping[str, tuple[str, str, Sequence[str] | None]] = {
     "panel_access": (Words("Panel access"), Words("A client got a login of its own."), None),
     "password_reset": (Words("Password reset"), Words("Somebody forgot the password."), None),
     "payment_receipt": (Words("Payment receipt"), Words("A payment by card came in."), _PAYMENT),
+    "reminder_after": (
+        Words("Reminder after the due day"),
+        Words("An invoice is overdue; its payment terms say after how many days."),
+        _REMINDER,
+    ),
+    "reminder_before": (
+        Words("Reminder before the due day"),
+        Words("An open invoice falls due; its payment terms say how many days before."),
+        _REMINDER,
+    ),
     "report": (
         Words("Report"),
         Words("A saved report is due; its file goes along."),

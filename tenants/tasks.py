@@ -44,6 +44,9 @@ NEEDS: dict[str, tuple[Permission, ...]] = {
     "export_report": (Permission.REPORTS_WRITE, Permission.CLIENTS_EXECUTE),
     "import_clients": (Permission.CLIENTS_WRITE, Permission.CLIENTS_EXECUTE),
     "mass_edit_clients": (Permission.CLIENTS_WRITE, Permission.CLIENTS_EXECUTE),
+    "edit_invoices": (Permission.INVOICES_EXECUTE,),
+    "invoice_clients": (Permission.INVOICES_EXECUTE,),
+    "zip_invoices": (Permission.INVOICES_READ,),
 }
 """What a role must allow to ask for such a task, and still when a piece of it is done."""
 

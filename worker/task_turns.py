@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 
-from billing import report_export
+from billing import invoice_tasks, report_export
 from core.db import Session
 from core.errors import NotAllowedError
 from core.tenancy import current_scope
@@ -31,6 +31,9 @@ STEPS: dict[str, Step] = {
     "export_report": report_export.do_piece,
     "import_clients": client_import.do_piece,
     "mass_edit_clients": mass_edit_task.do_piece,
+    invoice_tasks.EDIT: invoice_tasks.edit_piece,
+    invoice_tasks.RUN: invoice_tasks.run_piece,
+    invoice_tasks.ZIP: invoice_tasks.zip_piece,
 }
 """Does the next piece of a claimed task; False when the task is at its end or waits for people."""
 

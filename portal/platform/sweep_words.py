@@ -10,6 +10,7 @@ WORDS: dict[str, LazyString] = {
     "billing.due": _l("Make the invoices that are due"),
     "billing.ledger_check": _l("Check the ledgers once a day"),
     "billing.low_balance": _l("Notice balances that are low"),
+    "billing.reminders": _l("Remind clients of open invoices"),
     "billing.subscriptions": _l("Charge the periods of subscriptions"),
     "billing.reports": _l("Mail the reports that are due"),
     "billing.unfinished": _l("Make files and mails of issued invoices"),

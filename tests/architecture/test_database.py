@@ -9,6 +9,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 import billing.client_models
+import billing.correction_models
 import billing.currency_models
 import billing.invoice_models
 import billing.models

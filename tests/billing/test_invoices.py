@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import select
 
-from billing import invoices, ledger_check, numbers, payment_terms, tax_profiles
+from billing import invoice_mailing, invoices, ledger_check, numbers, payment_terms, tax_profiles
 from billing.invoice_contents import list_lines, list_taxes
 from billing.invoice_models import Invoice, NumberSeries
 from billing.models import Transaction
@@ -313,7 +313,7 @@ def test_the_mail_carries_the_file_and_is_queued_once(acme: Books):
         with acme.work() as session:
             invoices.store_file(session, made.id)
         with acme.work() as session:
-            invoices.mail_invoice(session, made.id)
+            invoice_mailing.mail_invoice(session, made.id)
 
     at_once(finish, finish, finish)
     with acme.work() as session:
@@ -334,7 +334,7 @@ def test_without_an_address_an_event_says_so_and_the_invoice_waits(acme: Books):
     for _ in range(2):
         with acme.work() as session:
             invoices.store_file(session, made.id)
-            assert invoices.mail_invoice(session, made.id) is None
+            assert invoice_mailing.mail_invoice(session, made.id) is None
     with acme.work() as session:
         event = session.scalars(select(Event).where(Event.client_id == silent.client.id)).one()
         assert event.code == "invoice_not_mailed"

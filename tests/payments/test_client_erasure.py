@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from billing import invoices, ledger, ledger_check, transactions
+from billing import invoice_mailing, invoices, ledger, ledger_check, transactions
 from billing.client_billing import Billing
 from billing.invoice_models import Invoice
 from billing.models import LedgerLine
@@ -73,7 +73,7 @@ def busy(till: Till) -> Till:
         )
         assert invoice is not None
         invoices.store_file(session, invoice.id)
-        invoices.mail_invoice(session, invoice.id)
+        invoice_mailing.mail_invoice(session, invoice.id)
         client = get_client(session, till.client.id)
         client_blocks.save_tags(session, client, ["vip"])
         client_notes.create_note(session, client.id, note_id=new_id(), body=f"{PERSON} likes tea")

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from billing import (
     currencies,
     exchange_rates,
+    invoice_mailing,
     invoice_templates,
     invoices,
     low_balance,
@@ -587,7 +588,7 @@ def _make_money(
     )
     assert invoice is not None
     file = invoices.store_file(session, invoice.id)
-    mail = invoices.mail_invoice(session, invoice.id)
+    mail = invoice_mailing.mail_invoice(session, invoice.id)
     assert mail is not None
     waiting = _make_waiting_invoice(session, client, token, month, zone)
     later = periods.period_for_dates(

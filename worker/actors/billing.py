@@ -4,9 +4,11 @@ from uuid import UUID
 
 from billing import (
     autoinvoicing,
+    invoice_mailing,
     invoices,
     ledger_check,
     low_balance_notices,
+    reminders,
     report_mailing,
     subscriptions,
 )
@@ -45,9 +47,20 @@ def _invoice_next(client_id: int) -> bool:
 def finish_invoice(invoice_id: str) -> None:
     """Store the invoice's file, then queue its mail."""
     with unit_of_work() as session:
+        if invoices.get_invoice(session, UUID(invoice_id)).state == "void":
+            # voided before its file was made: it goes to nobody
+            return
         invoices.store_file(session, UUID(invoice_id))
     with unit_of_work() as session:
-        invoices.mail_invoice(session, UUID(invoice_id))
+        invoice_mailing.mail_invoice(session, UUID(invoice_id))
+
+
+@actor(reminders.JOB)
+def remind_invoice(invoice_id: str) -> None:
+    """Send the reminder whose day has come; none when the invoice was settled meanwhile."""
+    with unit_of_work() as session:
+        if resellers.is_active(session, current_scope().home_reseller_id):
+            reminders.remind(session, UUID(invoice_id))
 
 
 @actor("billing.low_balance")

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from billing import invoices
+from billing import invoice_mailing, invoices
 from billing.invoice_contents import Contents
 from core import jobs
 from core.clock import today
@@ -121,7 +121,7 @@ def send_again(invoice_id: UUID) -> ResponseReturnValue:
     request_id = read_form_id("request_id")
     try:
         with unit_of_work() as session:
-            invoices.mail_again(session, invoice_id, request_id=request_id)
+            invoice_mailing.mail_again(session, invoice_id, request_id=request_id)
     except InvalidInputError as error:
         return _back(invoice_id, refusal(error), level="error")
     return _back(invoice_id, _("The invoice is in the mail queue."))

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from sqlalchemy import select
 
+from billing.invoice_mailing import letter_variables
 from billing.invoice_models import Invoice
-from billing.invoices import letter_variables
 from core.db import Session
 from mail.letter_catalogue import LetterKind
 from payments.models import Refill, SavedCard
