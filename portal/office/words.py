@@ -28,6 +28,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "refill": (_l("Card refills"), "ok"),
         "charge": (_l("Charges"), "info"),
         "invoice": (_l("Invoices"), "info"),
+        "credit_note": (_l("Credit notes"), "info"),
         "reversal": (_l("Reversals"), "warn"),
     },
     "movement": {
@@ -44,6 +45,24 @@ WORDS: dict[str, dict[str, Word]] = {
         "to_verify": (_l("to verify"), "warn"),
         "to_send": (_l("to send"), "info"),
         "normal": (_l("sent"), "ok"),
+        "void": (_l("void"), "off"),
+    },
+    "invoice_action": {
+        "issue": (_l("Issue and send"), "info"),
+        "mark_sent": (_l("Mark as sent"), "info"),
+        "regenerate": (_l("Make anew"), "info"),
+        "void": (_l("Void"), "warn"),
+    },
+    "direction": {
+        "outgoing": (_l("Outgoing"), "off"),
+        "incoming": (_l("Incoming"), "info"),
+    },
+    "reminder": {
+        "sent": (_l("sent"), "ok"),
+        "passed": (_l("not sent: its day has passed"), "off"),
+        "no_address": (_l("not sent: no e-mail address"), "warn"),
+        "planned": (_l("planned"), "info"),
+        "off": (_l("not needed any more"), "off"),
     },
     "paid": {
         "draft": (_l("not issued"), "off"),
@@ -51,6 +70,8 @@ WORDS: dict[str, dict[str, Word]] = {
         "part": (_l("partly paid"), "info"),
         "overdue": (_l("overdue"), "bad"),
         "paid": (_l("paid"), "ok"),
+        "credited": (_l("credited"), "off"),
+        "void": (_l("void"), "off"),
     },
     "refill": {
         "requested": (_l("requested"), "info"),
@@ -157,6 +178,9 @@ WORDS: dict[str, dict[str, Word]] = {
         "import_payments": (_l("Import of payments"), "off"),
         "import_opening_balances": (_l("Import of opening balances"), "off"),
         "mass_edit_clients": (_l("Mass edit of clients"), "off"),
+        "edit_invoices": (_l("Mass edit of invoices"), "off"),
+        "invoice_clients": (_l("Invoicing run"), "off"),
+        "zip_invoices": (_l("ZIP of invoices"), "off"),
     },
     "task": {
         "draft": (_l("to be matched"), "warn"),

@@ -1,6 +1,6 @@
-"""Invoices: their list, page, file and mail, and an invoice made by hand."""
+"""Invoices: their list, page, files and mail, made by hand, corrected, allocated and told of."""
 
-from portal.office.invoices import queries, views
-from portal.office.invoices.views import bp
+from portal.office.invoices import allocations, corrections, downloads, mass_edit, statement, views
+from portal.office.invoices.blueprint import bp
 
-__all__ = ["bp", "queries", "views"]
+__all__ = ["allocations", "bp", "corrections", "downloads", "mass_edit", "statement", "views"]

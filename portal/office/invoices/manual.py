@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 from wtforms import BooleanField, DateField, Form
-from wtforms.validators import DataRequired, ValidationError
+from wtforms.validators import DataRequired, Optional, ValidationError
 
+from billing.client_billing import FIRST_DAY
 from billing.invoice_contents import Contents, read_contents
 from billing.models import ClientBilling, Transaction
 from billing.periods import Period, period_for_dates
@@ -22,6 +23,7 @@ class InvoiceForm(Form):
     """Up to which day; everything not invoiced yet before its end is taken."""
 
     last_on = DateField(_l("Up to and including"), [DataRequired(_l("Choose a day."))])
+    invoice_on = DateField(_l("Invoice date"), [Optional()])
     issue = BooleanField(_l("Issue and mail it at once"), default=True)
 
     def validate_last_on(self, field: DateField) -> None:
@@ -29,6 +31,10 @@ class InvoiceForm(Form):
             raise ValidationError(
                 _l("Choose a day from %(first)s to today.", first=self.first_on.isoformat())
             )
+
+    def validate_invoice_on(self, field: DateField) -> None:
+        if field.data is not None and not FIRST_DAY <= field.data <= self.latest_on:
+            raise ValidationError(_l("Choose today or a day before."))
 
     first_on: date
     latest_on: date

@@ -4,58 +4,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import and_, func, select
 
+from billing.correction_models import CreditNote
+from billing.credit_notes import list_credit_notes
 from billing.invoice_models import Invoice, InvoiceLine, InvoiceTax, PaymentAllocation
-from billing.models import Transaction
-from core.clock import today
+from billing.models import ClientBalance, PaymentTerms, Transaction
+from billing.reminders import Plan, read_plan
 from core.db import Session
 from core.errors import NotFoundError
 from core.tenancy import current_scope
 from mail.models import MailAttachment, MailMessage
-from portal.access import current_user_timezone
 from portal.keyset import COUNT_LIMIT, Key, Order, Page, Place, read_page, walk
-from portal.office.client_choice import matching_ids
-from portal.office.period import ANY_TIME, PeriodFilter
-from tenants.models import Client, ClientCompany
-
-STATES = ("any", "to_verify", "to_send", "normal")
-PAID = ("any", "open", "unpaid", "part", "overdue", "paid")
-SORTS = ("-date", "date")
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What the address asks for."""
-
-    search: str = ""
-    client_id: int | None = None
-    state: str = "any"
-    paid: str = "any"
-    period: PeriodFilter = ANY_TIME
-    sort: str = "-date"
-
-    @property
-    def is_narrowed(self) -> bool:
-        return bool(
-            self.search
-            or self.client_id
-            or self.state != "any"
-            or self.paid != "any"
-            or self.period.is_set
-        )
+from portal.office import client_choice
+from portal.office.invoices.filters import Filters, conditions
+from tenants.models import Client, ClientCompany, Reseller
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceRow:
-    """One line of the list; amounts in `currency`."""
+    """One line of the list; amounts in `currency`. `reseller` is empty when there is only one."""
 
     id: UUID
     client_id: int
     client_name: str
+    reseller: str
+    direction: str
     number: str
+    their_number: str
+    autoinvoice: bool
     state: str
     invoice_on: date
     due_on: date
@@ -66,6 +46,7 @@ class InvoiceRow:
     tax: Decimal
     total: Decimal
     paid: Decimal
+    credited: Decimal
     issued_at: datetime | None
     has_file: bool
 
@@ -74,17 +55,27 @@ class InvoiceRow:
         return self.total - self.paid
 
     def paid_state(self, day: date) -> str:
-        return paid_state(self.issued_at, self.total, self.paid, self.due_on, day)
+        return paid_state(self, day)
 
 
 @dataclass(frozen=True, slots=True)
 class CurrencyTotal:
-    """What the filter's invoices come to in one currency."""
+    """What the filter's invoices come to in one currency and direction, without void ones."""
 
     currency: str
+    direction: str
     count: int
     total: Decimal
     open: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the filters choose from; pairs of value and text. `family` is empty for one reseller."""
+
+    terms: Sequence[tuple[str, str]]
+    currencies: Sequence[tuple[str, str]]
+    family: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +86,7 @@ class AllocationRow:
     amount: Decimal
     at: datetime
     description: str
+    author: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,31 +109,51 @@ class InvoicePage:
     lines: Sequence[InvoiceLine]
     taxes: Sequence[InvoiceTax]
     allocations: Sequence[AllocationRow]
+    credit_notes: Sequence[CreditNote]
+    reminders: Plan
     mails: Sequence[MailRow]
 
     def paid_state(self, day: date) -> str:
-        one = self.invoice
-        return paid_state(one.issued_at, one.total, one.paid, one.due_on, day)
+        return paid_state(self.invoice, day)
 
 
-def paid_state(
-    issued_at: datetime | None, total: Decimal, paid: Decimal, due_on: date, day: date
-) -> str:
-    """How far it is paid on `day`: draft, unpaid, part, overdue or paid."""
-    if issued_at is None:
+class Settled(Protocol):
+    """An invoice, or the row of one."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def issued_at(self) -> datetime | None: ...
+    @property
+    def total(self) -> Decimal: ...
+    @property
+    def paid(self) -> Decimal: ...
+    @property
+    def credited(self) -> Decimal: ...
+    @property
+    def due_on(self) -> date: ...
+
+
+def paid_state(one: Settled, day: date) -> str:
+    """How far it is paid on `day`: draft, unpaid, part, overdue, paid, credited or void."""
+    if one.state == "void":
+        return "void"
+    if one.issued_at is None:
         return "draft"
-    if paid >= total:
+    if one.credited >= one.total:
+        return "credited"
+    if one.paid >= one.total:
         return "paid"
-    if due_on < day:
+    if one.due_on < day:
         return "overdue"
-    return "part" if paid else "unpaid"
+    return "part" if one.paid else "unpaid"
 
 
 def read_invoices(session: Session, filters: Filters, place: Place) -> Page[InvoiceRow]:
     """One page, newest first unless asked otherwise."""
     pick = select(Invoice.invoiced_at.label("invoiced_at"), Invoice.id.label("id"))
     walked = walk(
-        pick.where(*_conditions(filters)),
+        pick.where(*conditions(filters)),
         owner=Invoice.reseller_id,
         order=Order(
             [Key("invoiced_at", datetime), Key("id", UUID)], descending=filters.sort == "-date"
@@ -152,7 +164,11 @@ def read_invoices(session: Session, filters: Filters, place: Place) -> Page[Invo
         Invoice.id,
         Invoice.client_id,
         Client.name.label("client_name"),
+        Reseller.name.label("reseller"),
+        Invoice.direction,
         Invoice.number,
+        Invoice.their_number,
+        Invoice.autoinvoice,
         Invoice.state,
         Invoice.invoice_on,
         Invoice.due_on,
@@ -163,20 +179,23 @@ def read_invoices(session: Session, filters: Filters, place: Place) -> Page[Invo
         Invoice.tax,
         Invoice.total,
         Invoice.paid,
+        Invoice.credited,
         Invoice.issued_at,
         Invoice.file_id.is_not(None).label("has_file"),
         keep=[
             (Invoice, Invoice.id == walked.picked.c.id, False),
             (Client, Client.id == Invoice.client_id, False),
+            (Reseller, Reseller.id == Invoice.reseller_id, False),
         ],
     )
     names = InvoiceRow.__dataclass_fields__
-    return read_page(
-        session,
-        walked,
-        query,
-        lambda row: InvoiceRow(**{name: getattr(row, name) for name in names}),
-    )
+    is_one = len(current_scope().reseller_ids) == 1
+
+    def make(row: Any) -> InvoiceRow:  # noqa: ANN401 (a row of the query)
+        values = {name: getattr(row, name) for name in names}
+        return InvoiceRow(**{**values, "reseller": "" if is_one else row.reseller})
+
+    return read_page(session, walked, query, make)
 
 
 def sum_invoices(session: Session, filters: Filters, count: int | None) -> list[CurrencyTotal]:
@@ -186,17 +205,42 @@ def sum_invoices(session: Session, filters: Filters, count: int | None) -> list[
     rows = session.execute(
         select(
             Invoice.currency,
+            Invoice.direction,
             func.count(),
             func.sum(Invoice.total),
             func.sum(Invoice.total - Invoice.paid).filter(Invoice.issued_at.is_not(None)),
         )
-        .where(Invoice.reseller_id.in_(current_scope().reseller_ids), *_conditions(filters))
-        .group_by(Invoice.currency)
-        .order_by(Invoice.currency)
+        .where(
+            Invoice.reseller_id.in_(current_scope().reseller_ids),
+            Invoice.state != "void",
+            *conditions(filters),
+        )
+        .group_by(Invoice.currency, Invoice.direction)
+        .order_by(Invoice.currency, Invoice.direction.desc())
     )
     return [
-        CurrencyTotal(code, number, total, left or Decimal()) for code, number, total, left in rows
+        CurrencyTotal(code, direction, number, total, left or Decimal())
+        for code, direction, number, total, left in rows
     ]
+
+
+def list_choices(session: Session) -> Choices:
+    """What the filters choose from: the terms and the currencies in use, of the scope."""
+    is_one = len(current_scope().reseller_ids) == 1
+    terms = session.execute(
+        select(PaymentTerms.id, PaymentTerms.name, Reseller.name)
+        .join(Reseller, Reseller.id == PaymentTerms.reseller_id)
+        .order_by(PaymentTerms.name, Reseller.name)
+        .limit(500)
+    )
+    currencies = session.scalars(
+        select(ClientBalance.currency).distinct().order_by(ClientBalance.currency)
+    )
+    return Choices(
+        [(str(one), name if is_one else f"{name} – {owner}") for one, name, owner in terms],
+        [(code, code) for code in currencies],
+        [(str(one), name) for one, name in client_choice.list_family(session)],
+    )
 
 
 def get_page(session: Session, invoice_id: UUID) -> InvoicePage:
@@ -228,6 +272,8 @@ def get_page(session: Session, invoice_id: UUID) -> InvoicePage:
         list(lines),
         list(taxes),
         _list_allocations(session, invoice_id),
+        list_credit_notes(session, invoice_id),
+        read_plan(session, invoice_id),
         _list_mails(session, invoice.file_id),
     )
 
@@ -239,6 +285,7 @@ def _list_allocations(session: Session, invoice_id: UUID) -> list[AllocationRow]
             PaymentAllocation.amount,
             PaymentAllocation.created_at,
             Transaction.description,
+            PaymentAllocation.author,
         )
         .join(
             Transaction,
@@ -264,32 +311,3 @@ def _list_mails(session: Session, file_id: UUID | None) -> list[MailRow]:
         .limit(20)
     )
     return [MailRow(*row) for row in rows]
-
-
-def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
-    wanted: list[tuple[object, ColumnElement[bool]]] = [
-        (filters.client_id, Invoice.client_id == filters.client_id),
-        (filters.state != "any", Invoice.state == filters.state),
-        (filters.search, _found(filters.search)),
-        (filters.paid != "any", _paid(filters.paid)),
-    ]
-    asked = [condition for is_asked, condition in wanted if is_asked]
-    return [*asked, *filters.period.day_conditions(Invoice.invoice_on)]
-
-
-def _found(search: str) -> ColumnElement[bool]:
-    """The very number, or a client that matches."""
-    return (Invoice.number == search) | Invoice.client_id.in_(matching_ids(search))
-
-
-def _paid(state: str) -> ColumnElement[bool]:
-    issued = Invoice.issued_at.is_not(None)
-    day = today(current_user_timezone())
-    return {
-        "any": issued,
-        "open": and_(issued, Invoice.paid < Invoice.total),
-        "unpaid": and_(issued, Invoice.paid == 0, Invoice.paid < Invoice.total),
-        "part": and_(issued, Invoice.paid > 0, Invoice.paid < Invoice.total),
-        "overdue": and_(issued, Invoice.paid < Invoice.total, Invoice.due_on < day),
-        "paid": and_(issued, Invoice.paid >= Invoice.total),
-    }[state]

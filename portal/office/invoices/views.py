@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, redirect, request, url_for
+from flask import Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -18,37 +18,31 @@ from portal.access import current_user_timezone, current_viewer, office_view
 from portal.fields import put_error
 from portal.htmx import hx, render, toast, wants_partial
 from portal.keyset import read_place
-from portal.listing import chosen, render_list
+from portal.listing import render_list
 from portal.office import client_choice
 from portal.office.client_choice import ChosenClient
 from portal.office.form_ids import read_form_id
 from portal.office.invoices import manual, queries
+from portal.office.invoices.blueprint import bp
+from portal.office.invoices.filters import read_filters
 from portal.office.invoices.manual import Days, InvoiceForm
-from portal.office.invoices.queries import PAID, SORTS, STATES, Filters
-from portal.office.period import period_options, read_period
+from portal.office.period import period_options
 from portal.office.stored_file import send_stored
 from portal.wording import refusal
 from tenants.files import get_file
 from tenants.permissions import Permission
 
-bp = Blueprint("office_invoices", __name__, url_prefix="/office/invoices")
-
 
 @bp.get("/")
 @office_view(Permission.INVOICES_READ)
 def index() -> ResponseReturnValue:
-    filters = Filters(
-        search=request.args.get("q", "").strip()[:100],
-        client_id=request.args.get("client", type=int),
-        state=chosen("state", STATES, "any"),
-        paid=chosen("paid", PAID, "any"),
-        period=read_period(),
-        sort=chosen("sort", SORTS, "-date"),
-    )
+    filters = read_filters()
     with unit_of_work() as session:
         client = client_choice.find_chosen(session, filters.client_id)
         page = queries.read_invoices(session, filters, read_place())
         totals = queries.sum_invoices(session, filters, page.count)
+        choices = queries.list_choices(session)
+    viewer = current_viewer()
     return render_list(
         "office/invoices/index.html",
         "office/invoices/_table.html",
@@ -56,9 +50,12 @@ def index() -> ResponseReturnValue:
         filters=filters,
         client=client,
         totals=totals,
+        choices=choices,
+        zip_id=new_id(),
         periods=period_options(),
         day=today(current_user_timezone()),
-        may_execute=current_viewer().may(Permission.INVOICES_EXECUTE),
+        may_execute=viewer.may(Permission.INVOICES_EXECUTE),
+        may_write=viewer.may(Permission.INVOICES_WRITE),
     )
 
 
@@ -67,12 +64,15 @@ def index() -> ResponseReturnValue:
 def show(invoice_id: UUID) -> ResponseReturnValue:
     with unit_of_work() as session:
         page = queries.get_page(session, invoice_id)
+    viewer = current_viewer()
     return render(
         "office/invoices/show.html",
         "office/invoices/_invoice.html",
         page=page,
         day=today(current_user_timezone()),
         request_id=new_id(),
+        may_execute=viewer.may(Permission.INVOICES_EXECUTE),
+        may_write=viewer.may(Permission.INVOICES_WRITE),
     )
 
 
@@ -130,7 +130,9 @@ def send_again(invoice_id: UUID) -> ResponseReturnValue:
 @bp.get("/new")
 @office_view(Permission.INVOICES_EXECUTE)
 def new() -> ResponseReturnValue:
-    """What an invoice made now would hold."""
+    """What an invoice made now would hold; first the choice of a client."""
+    if "client" not in request.args:
+        return _choose_client()
     with unit_of_work() as session:
         client = client_choice.get_chosen(session, request.args.get("client", 0, type=int))
         days = manual.read_days(session, client)
@@ -164,6 +166,7 @@ def create() -> ResponseReturnValue:
                 client_id=client.id,
                 period=days.period_to(form.last_on.data),
                 autoinvoice=False,
+                invoice_on=form.invoice_on.data,
             )
             if made is not None and form.issue.data:
                 invoices.issue(session, invoice_id)
@@ -174,6 +177,28 @@ def create() -> ResponseReturnValue:
         nothing = [_("There is nothing to pay in this period, so no invoice was made.")]
         return _draw(client, days, form, contents, invoice_id, status=422, messages=nothing)
     return _made(invoice_id)
+
+
+@bp.post("/<uuid:invoice_id>/mark-sent")
+@office_view(Permission.INVOICES_EXECUTE)
+def mark_sent(invoice_id: UUID) -> ResponseReturnValue:
+    """It reached the client by another way: no mail waits for it any more."""
+    with unit_of_work() as session:
+        number = invoice_mailing.mark_sent(session, invoice_id).number
+    return _back(invoice_id, _("Invoice %(number)s is marked as sent.", number=number))
+
+
+def _choose_client() -> Response:
+    search = request.args.get("q", "").strip()[:100]
+    with unit_of_work() as session:
+        found = client_choice.search_clients(session, search)
+    page = render(
+        "office/invoices/choose.html",
+        "office/invoices/_found.html" if "q" in request.args else "office/invoices/_choose.html",
+        search=search,
+        found=found,
+    )
+    return page if "q" in request.args else hx(page, trigger={"dialog:open": {}})
 
 
 def _preview(

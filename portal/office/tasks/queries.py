@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, case, select
+from sqlalchemy import and_, case, func, select
 
 from core.db import Session
 from core.tenancy import current_scope
@@ -89,7 +89,7 @@ def read_undone(session: Session, task: Task) -> list[ItemRow]:
         select(
             TaskItem.n,
             TaskItem.subject_id,
-            Client.name,
+            func.coalesce(Client.name, TaskItem.payload["values"]["name"].astext),
             TaskItem.state,
             TaskItem.reason,
             TaskItem.details["values"],

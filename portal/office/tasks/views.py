@@ -24,6 +24,8 @@ from tenants import task_bytes, tasks
 from tenants.permissions import Permission
 from tenants.task_models import Task
 
+FILE_KINDS = tasks.EXPORTS | {"zip_invoices"}
+"""What such tasks give is a file of their own, not the list of what was done."""
 RESULT_STATES = tasks.FINAL_STATES | {"checked"}
 
 
@@ -52,6 +54,7 @@ def show(task_id: UUID) -> ResponseReturnValue:
         continue_url=_continue_url(task),
         told_reason=told_reason,
         has_result=_has_result(task),
+        result_url=_result_url(task),
         may_execute=current_viewer().may(Permission.CLIENTS_EXECUTE),
     )
 
@@ -78,7 +81,7 @@ def result(task_id: UUID) -> ResponseReturnValue:
         if not _has_result(task):
             raise NotFoundError("There is no result.")
         name, media_type = task.result_name, task.result_type
-        if task.kind in tasks.EXPORTS:
+        if task.kind in FILE_KINDS:
             content = task_bytes.get_bytes(session, task_id, "result")
         else:
             content = write_result(session, task)
@@ -93,9 +96,21 @@ def result(task_id: UUID) -> ResponseReturnValue:
 
 
 def _has_result(task: Task) -> bool:
-    if task.kind in tasks.EXPORTS:
+    if task.kind in FILE_KINDS:
         return task.result_size is not None
     return task.expires_at is not None and task.total > 0 and task.state in RESULT_STATES
+
+
+def _result_url(task: Task) -> str:
+    """Where the viewer may fetch what came of it."""
+    viewer = current_viewer()
+    if not _has_result(task):
+        return ""
+    if task.kind == "zip_invoices" and viewer.may(Permission.INVOICES_READ):
+        return url_for("office_invoices.zip_result", task_id=task.id)
+    if not viewer.may(Permission.CLIENTS_EXECUTE):
+        return ""
+    return url_for("office_tasks.result", task_id=task.id)
 
 
 def _undone(session: Session, task: Task) -> list[queries.ItemRow]:
