@@ -9,6 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 
 from billing import allocation, ledger, numbers
 from billing.correction_models import CreditNote
@@ -163,26 +164,33 @@ def _insert(
         invoice_on=on,
         direction=numbers.CREDIT_NOTES,
     )
-    note = CreditNote(
-        id=note_id,
-        reseller_id=invoice.reseller_id,
-        client_id=invoice.client_id,
-        invoice_id=invoice.id,
-        number=number.text,
-        running_number=number.running,
-        issued_at=at,
-        issued_on=on,
-        currency=invoice.currency,
-        net=parts.net,
-        tax=parts.tax,
-        rounding=parts.rounding,
-        total=parts.total,
-        taxes=[_stored(tax) for tax in parts.taxes],
-        reason=reason,
-        author=author(),
+    note = session.scalar(
+        insert(CreditNote)
+        .values(
+            id=note_id,
+            reseller_id=invoice.reseller_id,
+            client_id=invoice.client_id,
+            invoice_id=invoice.id,
+            number=number.text,
+            running_number=number.running,
+            issued_at=at,
+            issued_on=on,
+            currency=invoice.currency,
+            net=parts.net,
+            tax=parts.tax,
+            rounding=parts.rounding,
+            total=parts.total,
+            taxes=[_stored(tax) for tax in parts.taxes],
+            reason=reason,
+            author=author(),
+        )
+        .on_conflict_do_nothing(index_elements=["id"])
+        .returning(CreditNote)
+        .execution_options(synchronize_session=False)
     )
-    session.add(note)
-    session.flush()
+    if note is None:
+        # another tenant's, which our look before did not see
+        raise ConflictError("This form was sent before with other content.")
     return note
 
 

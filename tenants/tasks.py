@@ -46,7 +46,7 @@ NEEDS: dict[str, tuple[Permission, ...]] = {
     "mass_edit_clients": (Permission.CLIENTS_WRITE, Permission.CLIENTS_EXECUTE),
     "edit_invoices": (Permission.INVOICES_EXECUTE,),
     "invoice_clients": (Permission.INVOICES_EXECUTE,),
-    "zip_invoices": (Permission.INVOICES_READ,),
+    "zip_invoices": (Permission.INVOICES_EXECUTE,),
 }
 """What a role must allow to ask for such a task, and still when a piece of it is done."""
 

@@ -31,6 +31,22 @@ UNSHOWN: dict[str, tuple[dict[str, str], str]] = {
         {"task_id": "00000000-0000-7000-8000-000000000001", "pick": "1", "status": "stop"},
         "shown with a preview only, which answers a form",
     ),
+    "POST /office/invoices/mass-edit": (
+        {"task_id": "00000000-0000-7000-8000-000000000002", "action": "issue"},
+        "shown with a preview only, which answers a form",
+    ),
+    "POST /office/invoices/mass-edit/preview": (
+        {"task_id": "00000000-0000-7000-8000-000000000003", "action": "issue"},
+        "shown after rows were picked, which answers a form",
+    ),
+    "POST /office/invoices/<uuid:invoice_id>/mark-sent": (
+        {},
+        "shown while an invoice has its file and waits for its mail, for a moment",
+    ),
+    "POST /office/autoinvoicing/run": (
+        {"task_id": "00000000-0000-7000-8000-000000000004"},
+        "shown while a client is due, which the worker soon ends",
+    ),
     "POST /office/clients/<int:client_id>/restore": ({}, "shown for a deleted client only"),
     "POST /office/invoice-templates/preview.pdf": (
         {"reseller_id": "1", "name": "Any", "columns": "net"},

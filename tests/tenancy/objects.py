@@ -44,6 +44,11 @@ PARAMETERS_OF_ENDPOINT = {
     ("office_clients.delete_file", "file_id"): "client_file",
     ("office_clients.download_file", "file_id"): "client_file",
     ("office_transactions.approve", "transaction_id"): "pending_transaction",
+    ("office_invoices.allocate_payment", "transaction_id"): "payment",
+    ("office_invoices.allocate", "transaction_id"): "hand_payment",
+    ("office_invoices.deallocate", "transaction_id"): "payment",
+    ("office_invoices.let_allocate", "transaction_id"): "hand_payment",
+    ("office_invoices.zip_result", "task_id"): "zip_task",
 }
 # Endpoints that show nothing without a query: name in the query, and the kind that it names.
 QUERIES = {
@@ -62,6 +67,7 @@ PLAIN_QUERIES = {
 }
 # A page shows other forms for objects in another state: forms are read on these pages too.
 OTHER_STATES = {
+    "payment": ("hand_payment",),
     "import_task": ("checked_import",),
     "invoice": ("draft_invoice", "waiting_invoice"),
     "invoice_template": ("spare_invoice_template",),
@@ -93,6 +99,7 @@ PLAIN_PARAMETERS = {
         "a form of the settings of a company",
     ),
     "line_no": (("1",), "the number of a line of an invoice that the address names"),
+    "kind": (("csv", "xlsx"), "a kind of file"),
     "filename": (("favicon.svg",), "files of the program, the same for everybody"),
     "object_type": (("client",), "a kind of object"),
     "letter": (("invoice",), "one of the program's letters, the same for everybody"),
@@ -133,16 +140,17 @@ FIELDS = {
 # Names in queries and forms that name no row of a tenant.
 PLAIN_FIELDS = {
     "action", "after", "all", "amount", "asked", "before", "choose", "column", "columns", "count",
-    "density", "email", "empties", "enabled", "field", "filters", "format", "general-name", "id",
+    "density", "email", "empties", "enabled", "field", "filters", "format", "from", "general-name", "id",
     "ip", "key", "kind", "locale", "look", "match_by", "mode", "move", "name", "next", "object",
     "offer", "on", "order", "owed", "panel-password", "period", "permissions", "person", "pinned",
-    "book", "bucket", "currency", "day_of_month", "every", "from", "group", "hour", "is_shared",
+    "book", "bucket", "currency", "day_of_month", "every", "group", "hour", "is_shared",
     "recipients", "row", "to", "weekday", "who", "zone",
     "portal", "previewed", "q", "query", "rows", "run", "service", "shortcuts", "shown", "stamp",
-    "standard", "status", "tag", "template", "twice", "typed", "version",
+    "standard", "status", "tag", "template", "twice", "typed", "side", "version",
 }  # fmt: skip
 # Ids that our own form brings along for the row that it makes: another's id is no row yet.
 MADE_BY_FORM = {
+    "credit_note_id": "credit_note",
     "file_id": "client_file",
     "invoice_id": "invoice",
     "report_id": "saved_report",

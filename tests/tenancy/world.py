@@ -13,6 +13,8 @@ import pyotp
 from sqlalchemy import select
 
 from billing import (
+    allocation_by_hand,
+    credit_notes,
     currencies,
     exchange_rates,
     invoice_mailing,
@@ -27,6 +29,7 @@ from billing import (
     transactions,
 )
 from billing.client_billing import Billing
+from billing.correction_models import InvoiceReminder
 from billing.currency_models import ExchangeRate
 from billing.invoice_look import InvoiceLook
 from billing.low_balance import LowBalance
@@ -433,8 +436,21 @@ def _make_tasks(session: Session, token: str) -> dict[str, str]:
     return {
         "task": str(done.id),
         "open_task": str(waiting.id),
+        "zip_task": str(_make_zip(session, token)),
         **{kind: str(_make_import(session, kind, token)) for kind in _IMPORTS},
     }
+
+
+def _make_zip(session: Session, token: str) -> UUID:
+    """A ZIP of invoices that is done."""
+    task = tasks.create_task(
+        session, task_id=new_id(), kind="zip_invoices", title=token, params={}, state="draft"
+    )
+    task_bytes.put_bytes(session, task, "result", f"PK {token}".encode())
+    task.state, task.result_name, task.result_type = "done", "invoices.zip", "application/zip"
+    task.result_size, task.finished_at = 40, now()
+    session.flush()
+    return task.id
 
 
 _IMPORTS = {"import_task": "draft", "checked_import": "checked"}
@@ -559,7 +575,7 @@ def _make_money(
         dated_at=period.starts_at + timedelta(hours=30),
         description=f"Calls {token}",
     )
-    transactions.create_payment(
+    payment = transactions.create_payment(
         session,
         transaction_id=new_id(),
         client_id=client.id,
@@ -591,6 +607,7 @@ def _make_money(
     mail = invoice_mailing.mail_invoice(session, invoice.id)
     assert mail is not None
     waiting = _make_waiting_invoice(session, client, token, month, zone)
+    by_hand = _make_hand_payment(session, client, token, waiting, shared)
     later = periods.period_for_dates(
         month + timedelta(days=16), now().astimezone(zone).date(), zone
     )
@@ -603,6 +620,8 @@ def _make_money(
     ).one()
     return {
         "transaction": str(charge.id),
+        "payment": str(payment.id),
+        **by_hand,
         "pending_transaction": str(pending.id),
         "unbilled_transaction": str(unbilled.id),
         "invoice": str(invoice.id),
@@ -612,6 +631,50 @@ def _make_money(
         "mail": str(mail.id),
         "ledger_entry": str(entry_id),
     }
+
+
+def _make_hand_payment(
+    session: Session, client: cast.Client, token: str, invoice_id: UUID, shared: dict[str, str]
+) -> dict[str, str]:
+    """A payment that was taken off its invoice, which has a credit note and a reminder too."""
+    payment = transactions.create_payment(
+        session,
+        transaction_id=new_id(),
+        client_id=client.id,
+        amount=Decimal("3.00"),
+        payment_account_id=int(shared["payment_account"]),
+        description=f"By hand {token}",
+    )
+    allocation_by_hand.deallocate(
+        session,
+        invoice_id=invoice_id,
+        payment_id=payment.id,
+        stamp=allocation_by_hand.read_stamp(session, invoice_id, payment.id),
+    )
+    note = credit_notes.create_credit_note(
+        session,
+        credit_note_id=new_id(),
+        invoice_id=invoice_id,
+        amount=Decimal("0.50"),
+        reason=f"Too dear {token}",
+    )
+    session.add(
+        InvoiceReminder(
+            reseller_id=client.reseller_id,
+            client_id=client.id,
+            invoice_id=invoice_id,
+            kind="after",
+            days=3,
+            state="no_address",
+            planned_on=note.issued_on,
+            due_on=note.issued_on,
+            open_amount=Decimal("1.50"),
+            terms_name=f"Terms {token}",
+            at=now(),
+        )
+    )
+    session.flush()
+    return {"hand_payment": str(payment.id), "credit_note": str(note.id)}
 
 
 def _make_waiting_invoice(

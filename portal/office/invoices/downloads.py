@@ -61,7 +61,7 @@ def charges(invoice_id: UUID, kind: str) -> ResponseReturnValue:
 
 
 @bp.post("/zip")
-@office_view(Permission.INVOICES_READ)
+@office_view(Permission.INVOICES_EXECUTE)
 def zip_files() -> ResponseReturnValue:
     """The PDFs of the chosen invoices: at once when few and made already, else as a task."""
     task_id = read_form_id("task_id")
@@ -93,7 +93,7 @@ def zip_files() -> ResponseReturnValue:
 
 
 @bp.get("/zip/<uuid:task_id>")
-@office_view(Permission.INVOICES_READ)
+@office_view(Permission.INVOICES_EXECUTE)
 def zip_result(task_id: UUID) -> ResponseReturnValue:
     """The ZIP that a task made, as long as it is kept."""
     with unit_of_work() as session:

@@ -106,7 +106,7 @@ def _result_url(task: Task) -> str:
     viewer = current_viewer()
     if not _has_result(task):
         return ""
-    if task.kind == "zip_invoices" and viewer.may(Permission.INVOICES_READ):
+    if task.kind == "zip_invoices" and viewer.may(Permission.INVOICES_EXECUTE):
         return url_for("office_invoices.zip_result", task_id=task.id)
     if not viewer.may(Permission.CLIENTS_EXECUTE):
         return ""
