@@ -28,6 +28,7 @@ ENTRY_WORDS = {
     "refill": _l("Card payments"),
     "charge": _l("Charges"),
     "invoice": _l("Invoices"),
+    "credit_note": _l("Credit notes"),
     "reversal": _l("Corrections"),
 }
 REFILL_WORDS = {
