@@ -66,6 +66,7 @@ from portal.panel.auto_payment import bp as panel_auto_payment
 from portal.panel.cards import bp as panel_cards
 from portal.panel.home import bp as panel_home
 from portal.panel.invoices import bp as panel_invoices
+from portal.panel.packages import bp as panel_packages
 from portal.panel.refill import bp as panel_refill
 from portal.panel.transactions import bp as panel_transactions
 from portal.platform import sweep_words
@@ -138,6 +139,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     panel_auto_payment,
     panel_transactions,
     panel_invoices,
+    panel_packages,
 )
 
 

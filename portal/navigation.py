@@ -212,6 +212,7 @@ PANEL = (
             Entry(_l("Refill"), "panel_refill.index", "plus"),
             Entry(_l("Transactions"), "panel_transactions.index", "list"),
             Entry(_l("Invoices"), "panel_invoices.index", "file-invoice"),
+            Entry(_l("Packages"), "panel_packages.index", "package"),
             Entry(_l("Cards"), "panel_cards.index", "credit-card"),
         ),
     ),

@@ -43,6 +43,7 @@ NEEDS: dict[str, tuple[Permission, ...]] = {
     "export_clients": (Permission.CLIENTS_READ, Permission.CLIENTS_EXECUTE),
     "export_report": (Permission.REPORTS_WRITE, Permission.CLIENTS_EXECUTE),
     "import_clients": (Permission.CLIENTS_WRITE, Permission.CLIENTS_EXECUTE),
+    "import_usage": (Permission.TRANSACTIONS_WRITE,),
     "mass_edit_clients": (Permission.CLIENTS_WRITE, Permission.CLIENTS_EXECUTE),
     "edit_invoices": (Permission.INVOICES_EXECUTE,),
     "invoice_clients": (Permission.INVOICES_EXECUTE,),
@@ -422,7 +423,10 @@ def clear_expired(session: Session, *, limit: int) -> int:
             .values(
                 expires_at=None,
                 # an import keeps samples of its file there
-                params=case((Task.kind == "import_clients", cast({}, JSONB)), else_=Task.params),
+                params=case(
+                    (Task.kind.in_(("import_clients", "import_usage")), cast({}, JSONB)),
+                    else_=Task.params,
+                ),
                 result_size=None,
                 state=func.replace(
                     func.replace(Task.state, "draft", "cancelled"), "checked", "cancelled"

@@ -41,6 +41,26 @@ WORDS: dict[str, dict[str, Word]] = {
         "credit_note": (_l("Credit notes"), "info"),
         "reversal": (_l("Reversals"), "warn"),
     },
+    "package": {
+        "active": (_l("active"), "ok"),
+        "disabled": (_l("not offered"), "warn"),
+        "archived": (_l("archived"), "off"),
+    },
+    "subscription": {
+        "pending": (_l("pending"), "warn"),
+        "active": (_l("active"), "ok"),
+        "archived": (_l("ended"), "off"),
+    },
+    "subscription_ending": {
+        "stopped": (_l("stopped"), "off"),
+        "cancelled": (_l("cancelled"), "off"),
+        "ran_out": (_l("had its last renewal"), "off"),
+        "changed": (_l("changed for another package"), "off"),
+    },
+    "usage_unit": {
+        "second": (_l("seconds"), "info"),
+        "unit": (_l("units"), "info"),
+    },
     "invoice": {
         "to_verify": (_l("to verify"), "warn"),
         "to_send": (_l("to send"), "info"),
@@ -177,6 +197,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "export_report": (_l("File of a report"), "off"),
         "import_payments": (_l("Import of payments"), "off"),
         "import_opening_balances": (_l("Import of opening balances"), "off"),
+        "import_usage": (_l("Import of usage"), "off"),
         "mass_edit_clients": (_l("Mass edit of clients"), "off"),
         "edit_invoices": (_l("Mass edit of invoices"), "off"),
         "invoice_clients": (_l("Invoicing run"), "off"),
@@ -195,6 +216,7 @@ WORDS: dict[str, dict[str, Word]] = {
         "read": (_l("The file is being read."), "info"),
         "check": (_l("The rows are being checked."), "info"),
         "write": (_l("The clients are being written."), "info"),
+        "post": (_l("The usage is being posted."), "info"),
     },
     "task_item": {
         "waiting": (_l("waiting"), "info"),

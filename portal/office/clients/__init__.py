@@ -5,10 +5,21 @@ from portal.office.clients import (
     files,
     list_page,
     notes,
+    packages,
     page,
     search_panel,
     views,
 )
 from portal.office.clients.blueprint import bp
 
-__all__ = ["bp", "deletion", "files", "list_page", "notes", "page", "search_panel", "views"]
+__all__ = [
+    "bp",
+    "deletion",
+    "files",
+    "list_page",
+    "notes",
+    "packages",
+    "page",
+    "search_panel",
+    "views",
+]

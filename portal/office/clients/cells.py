@@ -53,8 +53,8 @@ class Action:
 
 # those whose endpoint does not exist are left out: no icon leads nowhere
 ACTIONS: Sequence[Action] = (
-    Action("packages", _l("Subscriptions"), "office_subscriptions.index", "client",
-           "subscriptions:read", "has_subscriptions"),
+    Action("packages", _l("Subscriptions"), "office_clients.packages", "client_id",
+           "packages:read", "has_subscriptions"),
     Action("transactions", _l("Transactions"), "office_transactions.index", "client",
            "transactions:read", "has_transactions"),
     Action("invoices", _l("Invoices"), "office_invoices.index", "client", "invoices:read",

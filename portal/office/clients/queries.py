@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, select
 
 from billing.invoice_models import Invoice
 from billing.models import ClientBalance, Transaction
+from billing.package_models import Subscription
 from core.db import Session
 from core.names import sort_key
 from core.tenancy import current_scope
@@ -121,6 +122,15 @@ def _has(model: Any) -> ColumnElement[bool]:  # noqa: ANN401 (any table with a c
     return exists().where(model.reseller_id == Client.reseller_id, model.client_id == Client.id)
 
 
+def _has_subscriptions() -> ColumnElement[bool]:
+    """Only what goes on: a subscription that has ended is history."""
+    return exists().where(
+        Subscription.reseller_id == Client.reseller_id,
+        Subscription.client_id == Client.id,
+        Subscription.status != "archived",
+    )
+
+
 def _has_panel() -> ColumnElement[bool]:
     return exists().where(
         ClientLogin.reseller_id == Client.reseller_id,
@@ -137,4 +147,5 @@ _FLAGS: dict[str, Callable[[], ColumnElement[bool]]] = {
     "has_refills": lambda: _has(Refill),
     "has_mails": lambda: _has(MailMessage),
     "has_panel": _has_panel,
+    "has_subscriptions": _has_subscriptions,
 }

@@ -52,6 +52,7 @@ TABS = (
         "office_transactions.index",
     ),
     Tab("invoices", _l("Invoices"), Permission.INVOICES_READ, "office_invoices.index"),
+    Tab("packages", _l("Packages"), Permission.PACKAGES_READ),
     Tab("refills", _l("Refills & cards"), Permission.PAYMENTS_READ, "office_refills.index"),
     Tab("mail", _l("Mail"), Permission.MAIL_READ, "office_mail.index"),
     Tab("events", _l("Events"), Permission.EVENTS_READ, "office_events.index"),

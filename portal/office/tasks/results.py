@@ -31,7 +31,7 @@ def told_reason(reason: str, values: Mapping[str, Any]) -> str:
 
 
 def _lines(session: Session, task: Task) -> Iterator[list[Cell]]:
-    is_import = task.kind == "import_clients"
+    is_import = task.kind.startswith("import_")
     first = [_("Line")] if is_import else []
     yield [*first, _("ID"), _("Name"), _("Result"), _("Why"), _("Changes")]
     teller = ChangeTeller(session)

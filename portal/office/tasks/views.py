@@ -26,6 +26,10 @@ from tenants.task_models import Task
 
 FILE_KINDS = tasks.EXPORTS | {"zip_invoices"}
 """What such tasks give is a file of their own, not the list of what was done."""
+_CONTINUES = {
+    "import_clients": "office_imports.show",
+    "import_usage": "office_packages.show_usage",
+}
 RESULT_STATES = tasks.FINAL_STATES | {"checked"}
 
 
@@ -126,8 +130,9 @@ def _delay_s(task: Task) -> int:
 
 def _continue_url(task: Task) -> str:
     """Where a task that waits for its person goes on."""
-    waits = task.state in ("draft", "checked") and task.kind == "import_clients"
-    return url_for("office_imports.show", task_id=task.id) if waits else ""
+    endpoint = _CONTINUES.get(task.kind, "")
+    waits = task.state in ("draft", "checked") and endpoint
+    return url_for(endpoint, task_id=task.id) if waits else ""
 
 
 def _percent(task: Task) -> int | None:
