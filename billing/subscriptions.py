@@ -11,6 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 
 from billing import ledger, packages
 from billing.models import ClientBalance, ClientBilling, PaymentTerms
@@ -69,25 +70,29 @@ def create_subscription(
     day = starts_on or today(zone)
     if not today(zone) - EARLIEST <= day <= today(zone) + FURTHEST:
         raise InvalidInputError("Choose a day from a year ago to ten years from now.", "starts_on")
-    subscription = Subscription(
-        id=subscription_id,
-        reseller_id=client.reseller_id,
-        client_id=client.id,
-        package_id=package.id,
-        package_name=package.name,
-        currency=balance.currency,
-        quantity=quantity,
-        status="pending",
-        timezone=client.timezone,
-        starts_on=day,
-        anchor_on=_anchor(session, client, package, day),
-        waits_for_money=False,
-        ending="",
-        next_at=local_midnight(day, zone),
-        version=1,
+    subscription = session.scalar(
+        insert(Subscription)
+        .values(
+            id=subscription_id,
+            reseller_id=client.reseller_id,
+            client_id=client.id,
+            package_id=package.id,
+            package_name=package.name,
+            currency=balance.currency,
+            quantity=quantity,
+            status="pending",
+            timezone=client.timezone,
+            starts_on=day,
+            anchor_on=_anchor(session, client, package, day),
+            next_at=local_midnight(day, zone),
+        )
+        .on_conflict_do_nothing()
+        .returning(Subscription)
+        .execution_options(synchronize_session=False)
     )
-    session.add(subscription)
-    session.flush()
+    if subscription is None:
+        # made between our look and our insert, perhaps by another tenant
+        raise ConflictError("This form was sent before with other content.")
     record(
         session,
         subscription,

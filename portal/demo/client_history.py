@@ -15,7 +15,7 @@ from core.money import minor_amount
 from core.uow import unit_of_work
 from payments import auto_payment
 from payments.auto_payment import AutoPayment
-from portal.demo import names
+from portal.demo import client_packages, names
 from portal.demo.plan import PASSWORD, ClientPlan, ResellerPlan
 from tenants import client_blocks, clients
 from tenants.client_blocks import Company, PanelLogin
@@ -35,6 +35,7 @@ class Setup:
     tax_profile_id: int
     payment_account_ids: tuple[int, ...]
     merchant_login: str
+    package_ids: Mapping[str, int]
 
 
 def demo_id(*parts: object) -> UUID:
@@ -51,9 +52,17 @@ def fill_client(reseller: ResellerPlan, setup: Setup, plan: ClientPlan) -> int:
         client = _create(session, reseller, setup, plan)
         if plan.mood != "empty":
             _charge(session, reseller, plan, client)
+            if plan.postpaid:
+                _subscribe(session, reseller, setup, plan, client)
+            if plan.number % 2 == 0:
+                batch_id = demo_id(reseller.code, plan.number, "usage")
+                owner = (setup.reseller_id, client.id)
+                client_packages.use(session, reseller, plan, owner, batch_id)
             if plan.terms is not None:
                 autoinvoicing.run_client(session, client.id)
             _pay(session, reseller, setup, plan, client)
+            if not plan.postpaid and plan.number % 3 == 0:
+                _subscribe(session, reseller, setup, plan, client)
         if plan.status != "active":
             clients.update_client(
                 session,
@@ -134,6 +143,21 @@ def _charge(session: Session, reseller: ResellerPlan, plan: ClientPlan, client: 
             description=text,
             quantity=Decimal(quantity),
         )
+
+
+def _subscribe(
+    session: Session, reseller: ResellerPlan, setup: Setup, plan: ClientPlan, client: Client
+) -> None:
+    """Postpaid clients for some weeks already, the others from today on."""
+    day = now().date() - timedelta(days=35 if plan.postpaid else 0)
+    client_packages.subscribe(
+        session,
+        setup.package_ids,
+        plan,
+        client.id,
+        demo_id(reseller.code, plan.number, "subscription"),
+        day,
+    )
 
 
 def _pay(

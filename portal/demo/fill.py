@@ -28,6 +28,7 @@ from core.platform_uow import platform_unit_of_work
 from core.tenancy import Actor, Scope, tenant_scope
 from core.uow import unit_of_work
 from payments import gateway_accounts
+from portal.demo import client_packages
 from portal.demo.client_cards import fill_cards
 from portal.demo.client_history import Setup, fill_client
 from portal.demo.plan import PASSWORD, RESELLERS, ClientPlan, ResellerPlan, plan_clients
@@ -258,6 +259,7 @@ def _make_setup(
         tax_profile_id=profiles["Standard"],
         payment_account_ids=(accounts["Bank"], accounts["Cash desk"], accounts["General"]),
         merchant_login=login,
+        package_ids=client_packages.ensure_packages(session, reseller_id, plan),
     )
 
 

@@ -84,6 +84,7 @@ from tenants.models import AuditRecord, ClientTag, ClientTemplate, Event, File, 
 from tenants.permissions import Permission
 from tests.factories import cast
 from tests.tenancy.database import Database
+from tests.tenancy.world_packages import make_packages, make_subscriptions
 
 FURNISHED = ("acme", "globex")
 
@@ -174,6 +175,7 @@ NO_TOKENS = {
     "seal_hash", "secret", "security", "service", "source", "state", "status", "step", "tax_mode",
     "template", "timezone", "to_address", "to_currency", "type", "user_agent", "webhook_token",
     "colour", "columns", "digest", "grouping", "parts", "source_digest",
+    "alignment", "ending", "period_unit", "unit",
 }  # fmt: skip
 
 
@@ -384,6 +386,7 @@ def _furnish_tenant(
         "user": str(user.id),
         "role": str(user.role_id),
         **_make_tasks(session, token),
+        **make_packages(session, tenant, token, currency),
         "spare_role": str(spare_role.id),
         # of no tenant: the same one for everybody
         "platform_user": str(cast.make_platform_user("viewer@platform.example", "viewer")),
@@ -539,6 +542,7 @@ def _make_owner(
         ids = _make_money(session, client, token, amount, last_month, timezone, shared)
         ids |= _make_payments(session, client, token, amount, currency, shared)
         ids |= _make_records(session, client, token)
+        ids |= make_subscriptions(session, client, shared)
     return Owner(client, token, f"{amount:,}", {**shared, "client": str(client.id), **ids})
 
 

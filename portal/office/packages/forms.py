@@ -17,7 +17,7 @@ from wtforms import (
     SelectField,
     StringField,
 )
-from wtforms.validators import InputRequired, Optional
+from wtforms.validators import InputRequired, Optional, ValidationError
 
 from billing.packages import Terms, Units
 from core.currencies import list_active_currencies
@@ -68,7 +68,7 @@ class PackageForm(Form):
     activation_fee = AmountField(_l("Activation fee"))
     periodic_fee = AmountField(_l("Periodic fee"))
     period_count = IntegerField(_l("Period"), [InputRequired(_l("Enter a number."))], default=1)
-    period_unit = SelectField(_l("of"), choices=to_choices(PERIOD_UNITS))
+    period_unit = SelectField(_l("of"), choices=to_choices(PERIOD_UNITS), default="month")
     alignment = RadioField(_l("Periods begin"), choices=to_choices(ALIGNMENTS), default="start")
     prorate_start = BooleanField(_l("A part of a period costs its part of the fee"))
     prorate_stop = BooleanField(_l("Stopping now gives back the days left"))
@@ -123,7 +123,7 @@ class SubscribeForm(Form):
 
     def validate_package_id(self, field: Any) -> None:  # noqa: ANN401 (a WTForms field)
         if field.data is None:
-            raise ValueError(_("Choose a package."))
+            raise ValidationError(_("Choose a package."))
 
 
 class ChangeForm(SubscribeForm):

@@ -44,7 +44,7 @@ def subscribe(client_id: int) -> ResponseReturnValue:
 
 @bp.post("/subscribe/<int:client_id>")
 @office_view(Permission.PACKAGES_WRITE)
-def create(client_id: int) -> ResponseReturnValue:
+def create_subscription(client_id: int) -> ResponseReturnValue:
     """The same drawn form sent twice subscribes once."""
     subscription_id = read_form_id("subscription_id")
     form = SubscribeForm(request.form)

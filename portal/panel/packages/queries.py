@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import case, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from billing.package_models import Subscription, SubscriptionPeriod, SubscriptionUnits
 from core.db import Session
@@ -33,7 +34,7 @@ def list_packages(session: Session) -> list[PackageCard]:
         period.subscription_id: period
         for period in session.scalars(
             select(SubscriptionPeriod)
-            .distinct(SubscriptionPeriod.subscription_id)
+            .ext(distinct_on(SubscriptionPeriod.subscription_id))
             .where(SubscriptionPeriod.subscription_id.in_(ids))
             .order_by(SubscriptionPeriod.subscription_id, SubscriptionPeriod.number.desc())
         )
