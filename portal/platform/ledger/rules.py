@@ -64,6 +64,21 @@ RULES: dict[str, Rule] = {
         ),
         _l("Open the opening balance and reverse it by hand, with a reason."),
     ),
+    "void_not_reversed": Rule(
+        _l("A void invoice still counts"),
+        _l("An invoice is void, and Fixed does not have its total back."),
+        _l("Compare the entry of the invoice with the reversal of the same id."),
+    ),
+    "credit_note_not_posted": Rule(
+        _l("A credit note and its posting differ"),
+        _l("A credit note has not given its amounts back in both books."),
+        _l("Open its invoice and compare the note with the entry of the same id."),
+    ),
+    "credited_differs": Rule(
+        _l("What is credited on an invoice differs"),
+        _l("The credit notes of an invoice do not come to what it has as credited."),
+        _l("Open the invoice: its credit notes stand below what is paid."),
+    ),
     "invoice_not_posted": Rule(
         _l("An invoice and its posting differ"),
         _l("An issued invoice has not reduced Fixed by its total, or one that is not issued has."),
