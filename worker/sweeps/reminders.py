@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Integer, and_, column, exists, func, or_, select
 
 from billing import reminders
 from billing.correction_models import InvoiceReminder
@@ -73,7 +73,8 @@ def _has_step(
     day: ColumnElement[date],
     issued_on: ColumnElement[date],
 ) -> ColumnElement[bool]:
-    step = func.unnest(days).column_valued("days")
+    steps = func.unnest(days).table_valued(column("days", Integer), name="step").render_derived()
+    step = steps.c.days
     handled = exists().where(
         InvoiceReminder.reseller_id == Invoice.reseller_id,
         InvoiceReminder.invoice_id == Invoice.id,
@@ -83,7 +84,7 @@ def _has_step(
     planned = Invoice.due_on - step if kind == "before" else Invoice.due_on + step
     return exists(
         select(1)
-        .select_from(step)
+        .select_from(steps)
         .where(
             planned <= day,
             planned >= day - reminders.LATE_DAYS,
