@@ -16,6 +16,7 @@ from billing.invoice_look import look_as_json
 from billing.invoice_models import Invoice, InvoiceLine, InvoiceTax
 from billing.invoice_templates import get_client_look
 from billing.models import Transaction
+from billing.payment_accounts import printed_details
 from billing.taxes import (
     InvoiceTotals,
     TaxAmount,
@@ -180,10 +181,13 @@ def read_parties(session: Session, client: Client) -> dict[str, Any]:
     reseller = session.scalars(select(Reseller).where(Reseller.id == client.reseller_id)).one()
     company = get_company(session, client.id)
     look = get_client_look(session, client)
+    seller = seller_facts(session, reseller)
+    ways = [reseller.account_details, *printed_details(session, reseller.id, client.id)]
+    seller["seller"]["account_details"] = "\n".join(way for way in ways if way)
     return {
         "locale": _known_locale(look.locale or company.locale or reseller.locale),
         "look": look_as_json(look),
-        **seller_facts(session, reseller),
+        **seller,
         "buyer": {
             "client_id": client.id,
             "name": company.company_name or client.name,

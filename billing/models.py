@@ -121,6 +121,13 @@ class LedgerLine(ClientOwned, Base):
         Index(
             "ix_ledger_lines_client", "reseller_id", "client_id", "account", text("entry_id desc")
         ),
+        Index(
+            "ix_ledger_lines_payment_account",
+            "reseller_id",
+            "payment_account_id",
+            "currency",
+            postgresql_where=text("payment_account_id is not null"),
+        ),
     )
     entry_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     line_no: Mapped[int] = mapped_column(Integer, primary_key=True)
@@ -147,11 +154,7 @@ class LedgerCheck(TenantOwned, Base):
 
 
 class PaymentAccount(TenantOwned, Base):
-    """Where money arrives: bank, cash, a gateway. `is_general` always exists.
-
-    `currency` None takes any; `details` are printed on invoices so that clients can pay there;
-    `for_gateways` is what a new gateway begins with.
-    """
+    """Where money arrives; `currency` None takes any, `details` are printed on invoices."""
 
     __tablename__ = "payment_accounts"
     __table_args__ = (
@@ -214,10 +217,7 @@ class PaymentTerms(TenantOwned, Base):
 
 
 class TaxProfile(TenantOwned, Base):
-    """A named set of taxes; the reseller's default one is taken for clients without their own.
-
-    `mode` is how prices are meant that do not say it themselves; under `exempt` there is no tax.
-    """
+    """A named set of taxes; `mode` says how prices are meant that do not say it themselves."""
 
     __tablename__ = "tax_profiles"
     __table_args__ = (

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from billing import allocation, ledger
+from billing import allocation, ledger, payment_accounts
 from billing.ledger import Account, EntryKind, Posted
 from billing.models import ClientBalance, Transaction
 from billing.taxes import TaxMode
@@ -237,6 +237,9 @@ def _create(
         return repeated(known, draft)
     client = get_client(session, draft.client_id)
     balance = ledger.lock_balance(session, client.id)
+    # what a gateway took is booked in any case; by hand an account may refuse
+    if account is Account.CASH and draft.payment_account_id is not None:
+        payment_accounts.check_takes(session, draft.payment_account_id, balance.currency)
     values = row_values(session, client, balance.currency, draft)
     transaction = session.scalar(
         insert(Transaction)

@@ -125,3 +125,10 @@ def _payment_accounts() -> None:
         unique=True,
         postgresql_where=sa.text("for_gateways"),
     )
+    # whether money has moved on an account, and in which currencies
+    op.create_index(
+        "ix_ledger_lines_payment_account",
+        "ledger_lines",
+        ["reseller_id", "payment_account_id", "currency"],
+        postgresql_where=sa.text("payment_account_id is not null"),
+    )

@@ -254,6 +254,9 @@ def _furnish_tenant(
     session: Session, settings: Settings, tenant: cast.Tenant, token: str, currency: str
 ) -> dict[str, str]:
     account = payment_accounts.create_account(session, reseller_id=tenant.id, name=f"Bank {token}")
+    spare_account = payment_accounts.create_account(
+        session, reseller_id=tenant.id, name=f"Spare {token}"
+    )
     terms = payment_terms.create_terms(
         session, reseller_id=tenant.id, name=f"Monthly {token}", day_of_month=1, grace_days=14
     )
@@ -373,6 +376,7 @@ def _furnish_tenant(
         "reseller": str(tenant.id),
         "reseller_code": resellers.get_reseller(session, tenant.id).code,
         "payment_account": str(account.id),
+        "spare_payment_account": str(spare_account.id),
         "terms": str(terms.id),
         "spare_terms": str(spare_terms.id),
         "spare_tax_profile": str(spare_profile.id),

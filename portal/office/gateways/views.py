@@ -191,7 +191,7 @@ def _offer(session: Session, form: GatewayForm, reseller_id: int) -> None:
             [
                 (one.id, one.name if len(family) == 1 else f"{one.name} – {names[one.reseller_id]}")
                 for owner in family
-                for one in payment_accounts.list_accounts(session, owner.id)
+                for one in payment_accounts.list_for_gateways(session, owner.id)
             ]
         )
         return

@@ -219,7 +219,10 @@ def _form(session: Session, kind: str, client: ChosenClient) -> PaymentForm | Ch
         return ChargeForm(formdata)
     form = PaymentForm(formdata)
     form.payment_account_id.choices = to_choices(
-        [(one.id, one.name) for one in payment_accounts.list_accounts(session, client.reseller_id)]
+        [
+            (one.id, one.name)
+            for one in payment_accounts.list_usable(session, client.reseller_id, client.currency)
+        ]
     )
     return form
 
