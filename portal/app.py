@@ -62,6 +62,7 @@ from portal.office.taxes import bp as office_taxes
 from portal.office.terms import bp as office_terms
 from portal.office.transactions import bp as office_transactions
 from portal.office.users import bp as office_users
+from portal.office.webhooks import bp as office_webhooks
 from portal.panel.auto_payment import bp as panel_auto_payment
 from portal.panel.cards import bp as panel_cards
 from portal.panel.home import bp as panel_home
@@ -117,6 +118,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_tags,
     office_mail_templates,
     office_list_views,
+    office_webhooks,
     office_reports,
     office_payment_imports,
     office_payment_accounts,

@@ -25,10 +25,11 @@ from payments.models import GatewayAccount
 from portal.audit_cli import audit
 from portal.demo.fill import describe, fill
 from portal.health import check_services
-from tenants import second_factor, signin, signin_sessions
+from tenants import second_factor, signin, signin_sessions, webhook_endpoints
 from tenants.models import Reseller
 from tenants.signin_accounts import Account, list_accounts
 from tenants.staff import create_platform_user
+from tenants.webhook_models import WebhookEndpoint
 from worker.send import send_jobs_to
 
 
@@ -216,6 +217,11 @@ def reseal_credentials(settings: Settings) -> None:
             ).all()
             for server in own_servers:
                 servers.reseal_password(server, settings.credential_key_ring)
+            endpoints = session.scalars(
+                select(WebhookEndpoint).order_by(WebhookEndpoint.id).with_for_update()
+            ).all()
+            for endpoint in endpoints:
+                webhook_endpoints.reseal_secrets(endpoint, settings.credential_key_ring)
             factors = second_factor.reseal_secrets(session, settings.credential_key_ring)
     except InvariantError as error:
         raise click.ClickException(f"{error.message}; nothing was changed") from error
@@ -223,6 +229,8 @@ def reseal_credentials(settings: Settings) -> None:
     click.echo(f"Credentials of {len(accounts)} gateway accounts are encrypted with key {key_id}.")
     if own_servers:
         click.echo(f"So are the passwords of {len(own_servers)} mail servers.")
+    if endpoints:
+        click.echo(f"So are the secrets of {len(endpoints)} webhooks.")
     if factors:
         click.echo(f"So are the secrets of {factors} second factors.")
 

@@ -19,6 +19,7 @@ SERVICES = {
     "mail": _l("Mail"),
     "payments": _l("Payments"),
     "tasks": _l("Tasks"),
+    "webhooks": _l("Webhooks"),
 }
 
 

@@ -147,6 +147,7 @@ OFFICE = (
             Entry(_l("Users"), "office_users.index", "user-cog", Permission.USERS_READ),
             Entry(_l("Roles"), "office_roles.index", "shield-check", Permission.ROLES_READ),
             Entry(_l("Settings"), "office_settings.index", "settings", Permission.SETTINGS_READ),
+            Entry(_l("Webhooks"), "office_webhooks.index", "world-www", Permission.SETTINGS_READ),
         ),
     ),
     Section(

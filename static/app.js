@@ -481,6 +481,8 @@
   });
   dependents(document);
   follow();
+  // a long menu shows where one is
+  find(".side-nav [aria-current]")?.scrollIntoView({ block: "nearest" });
   if (find("#main [data-error-summary]")) focusInside(find("#main"));
   // sent while the page still loads, so that it leaves no entry in the history to come back to
   find("form[data-submit-at-once]")?.requestSubmit();

@@ -25,6 +25,9 @@ WORDS: dict[str, LazyString] = {
     "payments.wallets": _l("Let gateways forget clients who were removed for good"),
     "tasks.expired": _l("Forget the files of old tasks"),
     "tasks.stuck": _l("Go on with tasks that nobody is at"),
+    "webhooks.expired": _l("Forget old messages of webhooks"),
+    "webhooks.untold": _l("Write messages for webhooks"),
+    "webhooks.waiting": _l("Send messages of webhooks"),
 }
 
 

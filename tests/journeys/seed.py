@@ -26,7 +26,7 @@ from mail import queue
 from payments import client_templates, gateway_accounts, refills, saved_cards
 from payments.client_templates import TemplateValues
 from payments.models import GatewayCustomer
-from tenants import client_notes, tags
+from tenants import client_notes, tags, webhook_endpoints, webhook_fanout
 from tenants.client_templates import TemplateGeneral
 from tests.factories import cast
 from tests.journeys.people import COMET, NEBULA
@@ -83,6 +83,14 @@ def _set_up(settings: Settings, acme: cast.Tenant) -> None:
             key_ring=settings.credential_key_ring,
         )
         webhook = gateway_accounts.webhook_url(account, settings.base_url)
+        endpoint, _secret = webhook_endpoints.create_endpoint(
+            session,
+            reseller_id=acme.id,
+            request_id=new_id(),
+            wish=webhook_endpoints.Wish("http://127.0.0.1:9/hooks", ["client.erased"]),
+            settings=settings,
+        )
+        webhook_fanout.send_ping(session, endpoint, new_id())
     _control(settings, "merchants", login="acme", webhook_urls=[webhook])
 
 

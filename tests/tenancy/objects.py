@@ -13,6 +13,8 @@ PARAMETERS = {
     "account_id": "gateway_account",
     "card_id": "card",
     "client_id": "client",
+    "delivery_id": "webhook_delivery",
+    "endpoint_id": "webhook_endpoint",
     "event_id": "event",
     "file_id": "file",
     "invoice_id": "invoice",
@@ -158,7 +160,7 @@ PLAIN_FIELDS = {
     "book", "bucket", "currency", "day_of_month", "every", "group", "hour", "is_shared",
     "recipients", "row", "to", "weekday", "who", "zone",
     "portal", "previewed", "q", "query", "rows", "run", "service", "shortcuts", "shown", "stamp",
-    "standard", "status", "tag", "template", "twice", "typed", "side", "version",
+    "standard", "status", "tag", "template", "twice", "typed", "types", "url", "side", "version",
 }  # fmt: skip
 # Ids that our own form brings along for the row that it makes: another's id is no row yet.
 MADE_BY_FORM = {

@@ -3,6 +3,7 @@
 Every text of a row holds its owner's token, so that a leak can be seen in any answer.
 """
 
+import json
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -75,6 +76,8 @@ from tenants import (
     staff,
     task_bytes,
     tasks,
+    webhook_endpoints,
+    webhook_fanout,
 )
 from tenants.client_blocks import Company
 from tenants.client_templates import TemplateGeneral, record_template
@@ -82,6 +85,7 @@ from tenants.clients import get_client
 from tenants.list_views import Look
 from tenants.models import AuditRecord, ClientTag, ClientTemplate, Event, File, User
 from tenants.permissions import Permission
+from tenants.webhook_models import WebhookDelivery
 from tests.factories import cast
 from tests.tenancy.database import Database
 from tests.tenancy.world_packages import make_packages, make_subscriptions
@@ -176,6 +180,7 @@ NO_TOKENS = {
     "template", "timezone", "to_address", "to_currency", "type", "user_agent", "webhook_token",
     "colour", "columns", "digest", "grouping", "parts", "source_digest",
     "alignment", "ending", "period_unit", "unit",
+    "payload", "sealed_secret", "sealed_secret_before", "types", "url",
 }  # fmt: skip
 
 
@@ -322,6 +327,22 @@ def _furnish_tenant(
         )
     )
     # nobody listens there: what is tried fails at once
+    endpoint, _secret = webhook_endpoints.create_endpoint(
+        session,
+        reseller_id=tenant.id,
+        request_id=new_id(),
+        wish=webhook_endpoints.Wish(
+            f"http://127.0.0.1:9/{token}", ["client.created"], f"Description {token}"
+        ),
+        settings=settings,
+    )
+    webhook_fanout.send_ping(session, endpoint, new_id())
+    delivery = session.scalars(
+        select(WebhookDelivery).where(WebhookDelivery.endpoint_id == endpoint.id)
+    ).one()
+    delivery.state = "failed"
+    delivery.last_error = f"Refused {token}"
+    delivery.payload = json.dumps({"type": "ping", "token": token})
     session.add(MailServer(reseller_id=tenant.id, host="127.0.0.1", port=9, security="none"))
     invoice_template = invoice_templates.create_template(
         session,
@@ -383,6 +404,8 @@ def _furnish_tenant(
         "tax_profile": str(profile.id),
         "exchange_rate": str(rate.id),
         "gateway_account": str(gateway.id),
+        "webhook_endpoint": str(endpoint.id),
+        "webhook_delivery": str(delivery.id),
         "client_template": str(client_template.id),
         "invoice_template": str(invoice_template.id),
         "spare_invoice_template": str(spare_invoice_template.id),
