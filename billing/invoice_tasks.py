@@ -71,7 +71,7 @@ def record_request(session: Session, task: Task, asked: dict[str, Any]) -> None:
     audit.record(
         session,
         reseller_id=current_scope().home_reseller_id,
-        action={EDIT: "mass_edit", RUN: "invoice", ZIP: "export"}[task.kind],
+        action={EDIT: "mass_edit", RUN: "mass_edit", ZIP: "export"}[task.kind],
         object_type="invoices",
         object_id=task.id,
         object_label=task.title,

@@ -19,6 +19,8 @@ PAID_WORDS: dict[str, tuple[LazyString, str]] = {
     "part": (_l("partly paid"), "info"),
     "overdue": (_l("overdue"), "bad"),
     "paid": (_l("paid"), "ok"),
+    "credited": (_l("credited"), "off"),
+    "void": (_l("cancelled"), "off"),
 }
 
 
@@ -62,6 +64,15 @@ def list_open(session: Session) -> Sequence[OpenInvoice]:
         .order_by(Invoice.due_on, Invoice.number)
     )
     return [OpenInvoice(*row) for row in rows]
+
+
+def invoice_state(
+    state: str, total: Decimal, paid: Decimal, credited: Decimal, due_on: date, day: date
+) -> str:
+    """The same of any issued invoice, which may also be void, or credited as a whole."""
+    if state == "void":
+        return "void"
+    return "credited" if credited >= total else paid_state(total, paid, due_on, day)
 
 
 def paid_state(total: Decimal, paid: Decimal, due_on: date, day: date) -> str:

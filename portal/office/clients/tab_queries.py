@@ -67,6 +67,8 @@ class InvoiceLine:
 
     def paid_state(self, day: date) -> str:
         """How far it is paid on `day`."""
+        if self.state == "void":
+            return "void"
         if self.issued_at is None:
             return "draft"
         if self.paid >= self.total:

@@ -13,7 +13,7 @@ from billing.models import Transaction
 from core.db import Session
 from core.errors import NotFoundError
 from portal.keyset import Key, Order, Page, Place, read_page, walk
-from portal.panel.open_invoices import is_mine, paid_state
+from portal.panel.open_invoices import invoice_state, is_mine
 
 PAID = ("all", "open", "paid")
 _PAGE = 25
@@ -32,6 +32,8 @@ class InvoiceRow:
     currency: str
     total: Decimal
     paid: Decimal
+    credited: Decimal
+    state: str
     has_file: bool
 
     @property
@@ -39,7 +41,7 @@ class InvoiceRow:
         return self.total - self.paid
 
     def paid_state(self, day: date) -> str:
-        return paid_state(self.total, self.paid, self.due_on, day)
+        return invoice_state(self.state, self.total, self.paid, self.credited, self.due_on, day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class InvoicePage:
 
     def paid_state(self, day: date) -> str:
         one = self.invoice
-        return paid_state(one.total, one.paid, one.due_on, day)
+        return invoice_state(one.state, one.total, one.paid, one.credited, one.due_on, day)
 
 
 def read_invoices(session: Session, paid: str, place: Place) -> Page[InvoiceRow]:
@@ -76,7 +78,7 @@ def read_invoices(session: Session, paid: str, place: Place) -> Page[InvoiceRow]
     if paid == "open":
         pick = pick.where(Invoice.paid < Invoice.total)
     elif paid == "paid":
-        pick = pick.where(Invoice.paid >= Invoice.total)
+        pick = pick.where(Invoice.paid >= Invoice.total, Invoice.state != "void")
     walked = walk(
         pick,
         owner=Invoice.reseller_id,
@@ -94,6 +96,8 @@ def read_invoices(session: Session, paid: str, place: Place) -> Page[InvoiceRow]
         Invoice.currency,
         Invoice.total,
         Invoice.paid,
+        Invoice.credited,
+        Invoice.state,
         Invoice.file_id.is_not(None).label("has_file"),
         keep=[(Invoice, Invoice.id == walked.picked.c.id, False)],
     )
