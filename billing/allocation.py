@@ -48,6 +48,26 @@ def allocate(session: Session, reseller_id: int, client_id: int) -> None:
         _write(session, reseller_id, client_id, rows)
 
 
+def allocate_to(
+    session: Session,
+    reseller_id: int,
+    client_id: int,
+    *,
+    payment_id: UUID,
+    amount: Decimal,
+    invoice_ids: Sequence[UUID],
+) -> None:
+    """Put a new payment on the invoices that it names, in their order, as far as they are open.
+
+    The caller holds the client's balance row.
+    """
+    is_open = dict(_list_open_invoices(session, client_id))
+    named = [(one, is_open[one]) for one in dict.fromkeys(invoice_ids) if one in is_open]
+    rows = plan(named, [(payment_id, amount)])
+    if rows:
+        _write(session, reseller_id, client_id, rows)
+
+
 def release(session: Session, reseller_id: int, client_id: int, payment_id: UUID) -> None:
     """Take a payment off every invoice that it paid, with opposite rows."""
     held = session.execute(

@@ -153,7 +153,7 @@ def opening_lines(amount: Decimal) -> list[Line]:
         Line(Account.CLIENT_LIVE, amount),
         Line(Account.OPENING, -amount),
         Line(Account.CLIENT_FIXED, amount),
-        Line(Account.OPENING, -amount),
+        Line(Account.RECEIVED, -amount),
     ]
 
 

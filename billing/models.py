@@ -32,7 +32,7 @@ LEDGER_ACCOUNTS = (
     "tax",  # what we collect for the state
     "invoiced",  # the other side of every issued invoice in the fixed book
     "received",  # the other side of every payment in the fixed book
-    "opening",  # the other side of what clients brought along from another system
+    "opening",  # the other side, in the live book, of what clients brought along
 )
 
 

@@ -204,7 +204,7 @@ def checked_quantity(quantity: Decimal | None, amount: Decimal) -> Decimal | Non
     return quantity
 
 
-def _checked_date(dated_at: datetime | None) -> datetime:
+def checked_date(dated_at: datetime | None) -> datetime:
     """Now for none; years that every time zone of a reader can still show."""
     if dated_at is None:
         return now()

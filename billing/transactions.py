@@ -1,5 +1,6 @@
 """Payments and charges of a client, as people see them; approved ones are in the ledger."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -49,9 +50,11 @@ def create_payment(
     dated_at: datetime | None = None,
     description: str = "",
     status: Status = "approved",
+    invoice_ids: Sequence[UUID] = (),
 ) -> Transaction:
     """Book money that came from a client, in its currency; pending moves nothing yet.
 
+    An approved one pays the invoices of `invoice_ids` first, then the oldest due one.
     The same id with the same content gives the row made before, other content ConflictError.
     Raises InvalidInputError naming the field, NotFoundError.
     """
@@ -66,7 +69,7 @@ def create_payment(
         description=checked_description(description),
         payment_account_id=payment_account_id,
     )
-    return _create(session, draft, EntryKind.PAYMENT, Account.CASH)
+    return _create(session, draft, EntryKind.PAYMENT, Account.CASH, invoice_ids)
 
 
 def record_gateway_payment(
@@ -230,7 +233,11 @@ def find_reversal(session: Session, transaction_id: UUID) -> Transaction | None:
 
 
 def _create(
-    session: Session, draft: Draft, kind: EntryKind, account: Account | None
+    session: Session,
+    draft: Draft,
+    kind: EntryKind,
+    account: Account | None,
+    invoice_ids: Sequence[UUID] = (),
 ) -> Transaction:
     known = find_transaction(session, draft.id)
     if known is not None:
@@ -262,6 +269,15 @@ def _create(
     )
     if draft.status == "approved":
         posted = _post(session, transaction, kind, account)
+        if invoice_ids:
+            allocation.allocate_to(
+                session,
+                client.reseller_id,
+                client.id,
+                payment_id=transaction.id,
+                amount=transaction.total,
+                invoice_ids=invoice_ids,
+            )
         _after_posting(session, transaction, balance, posted)
     return transaction
 

@@ -44,6 +44,8 @@ NEEDS: dict[str, tuple[Permission, ...]] = {
     "export_report": (Permission.REPORTS_WRITE, Permission.CLIENTS_EXECUTE),
     "import_clients": (Permission.CLIENTS_WRITE, Permission.CLIENTS_EXECUTE),
     "import_usage": (Permission.TRANSACTIONS_WRITE,),
+    "import_opening_balances": (Permission.TRANSACTIONS_WRITE, Permission.CLIENTS_READ),
+    "import_payments": (Permission.TRANSACTIONS_WRITE, Permission.CLIENTS_READ),
     "mass_edit_clients": (Permission.CLIENTS_WRITE, Permission.CLIENTS_EXECUTE),
     "edit_invoices": (Permission.INVOICES_EXECUTE,),
     "invoice_clients": (Permission.INVOICES_EXECUTE,),
@@ -423,10 +425,7 @@ def clear_expired(session: Session, *, limit: int) -> int:
             .values(
                 expires_at=None,
                 # an import keeps samples of its file there
-                params=case(
-                    (Task.kind.in_(("import_clients", "import_usage")), cast({}, JSONB)),
-                    else_=Task.params,
-                ),
+                params=case((Task.kind.startswith("import_"), cast({}, JSONB)), else_=Task.params),
                 result_size=None,
                 state=func.replace(
                     func.replace(Task.state, "draft", "cancelled"), "checked", "cancelled"

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 
-from billing import invoice_tasks, report_export, usage_import
+from billing import invoice_tasks, opening_import, payment_import, report_export, usage_import
 from core.db import Session
 from core.errors import NotAllowedError
 from core.tenancy import current_scope
@@ -31,6 +31,8 @@ STEPS: dict[str, Step] = {
     "export_report": report_export.do_piece,
     "import_clients": client_import.do_piece,
     "import_usage": usage_import.do_piece,
+    "import_opening_balances": opening_import.do_piece,
+    "import_payments": payment_import.do_piece,
     "mass_edit_clients": mass_edit_task.do_piece,
     invoice_tasks.EDIT: invoice_tasks.edit_piece,
     invoice_tasks.RUN: invoice_tasks.run_piece,

@@ -27,6 +27,8 @@ from tenants.task_models import Task
 FILE_KINDS = tasks.EXPORTS | {"zip_invoices"}
 """What such tasks give is a file of their own, not the list of what was done."""
 _CONTINUES = {
+    "import_opening_balances": "office_payment_imports.show",
+    "import_payments": "office_payment_imports.show",
     "import_clients": "office_imports.show",
     "import_usage": "office_packages.show_usage",
 }
