@@ -1,7 +1,7 @@
 """Aging: what clients owe on a day by how late it is, from invoices that were open then.
 
-A payment counts from its own date on, a payment taken off again from the day that was done, so a
-report of a past day stays as it was. Amounts are in each invoice's currency.
+A payment counts from its own date on, a payment taken off again and a credit note from the day that
+was done, so a report of a past day stays as it was. Amounts are in each invoice's currency.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Integer, and_, case, cast, func, literal, or_, select
 
 from billing.balance_report import FIRST_DAY, LAST_DAY
+from billing.correction_models import CreditNote
 from billing.invoice_models import Invoice, PaymentAllocation
 from billing.models import Transaction
 from billing.periods import local_midnight
@@ -201,7 +202,24 @@ def _open_then(wish: AgingWish) -> Any:  # noqa: ANN401 (a query of many columns
         .group_by(PaymentAllocation.reseller_id, PaymentAllocation.invoice_id)
         .subquery("later")
     )
-    open_amount = Invoice.total - Invoice.paid + func.coalesce(later.c.amount, 0)
+    credited = (
+        select(
+            CreditNote.reseller_id,
+            CreditNote.invoice_id,
+            func.sum(CreditNote.total).label("amount"),
+        )
+        .where(CreditNote.issued_at >= ends_at)
+        .group_by(CreditNote.reseller_id, CreditNote.invoice_id)
+        .subquery("credited")
+    )
+    open_amount = (
+        Invoice.total
+        - Invoice.paid
+        + func.coalesce(later.c.amount, 0)
+        + func.coalesce(credited.c.amount, 0)
+        # voiding settles the whole of an invoice: before it, that much was not settled
+        + case((Invoice.voided_at >= ends_at, Invoice.credited), else_=0)
+    )
     query: Any = (
         select(
             Invoice.id,
@@ -219,11 +237,23 @@ def _open_then(wish: AgingWish) -> Any:  # noqa: ANN401 (a query of many columns
             later,
             and_(later.c.reseller_id == Invoice.reseller_id, later.c.invoice_id == Invoice.id),
         )
+        .outerjoin(
+            credited,
+            and_(
+                credited.c.reseller_id == Invoice.reseller_id,
+                credited.c.invoice_id == Invoice.id,
+            ),
+        )
         .where(
             Invoice.direction == "outgoing",
             Invoice.issued_at.is_not(None),
             Invoice.invoice_on <= wish.on,
-            or_(Invoice.paid < Invoice.total, later.c.amount.is_not(None)),
+            or_(
+                Invoice.paid < Invoice.total,
+                later.c.amount.is_not(None),
+                credited.c.amount.is_not(None),
+                Invoice.voided_at >= ends_at,
+            ),
             open_amount > 0,
         )
     )

@@ -49,7 +49,7 @@ class Draft:
 def row_values(session: Session, client: Client, currency: str, draft: Draft) -> dict[str, object]:
     """The columns of a new row; raises InvalidInputError naming the field."""
     amount = _checked_amount(draft, currency)
-    dated_at = _checked_date(draft.dated_at)
+    dated_at = checked_date(draft.dated_at)
     taxed = client_taxes(session, client, amount, draft.tax_mode, dated_at)
     if draft.payment_account_id is not None:
         _check_payment_account(session, client, draft.payment_account_id)

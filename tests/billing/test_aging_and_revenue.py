@@ -5,12 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from billing import aging, revenue
+from billing import aging, credit_notes, invoice_voiding, revenue
 from billing.aging import BUCKETS, AgingWish, bucket_of
 from billing.invoices import issue
 from billing.periods import period_for_dates
 from billing.revenue import RevenueWish
 from core.errors import InvalidInputError
+from core.ids import new_id
 from core.zones import get_zone
 from tests.billing.books import Books, utc
 
@@ -97,6 +98,22 @@ def test_drafts_and_what_is_paid_are_not_in_it_and_clients_stand_by_what_they_ow
     ]
     (part,) = aged(acme, date(2026, 6, 1), client_id=small.client.id)
     assert part.total.total == Decimal(10)
+
+
+def test_credit_notes_and_voids_count_from_the_day_they_were_made(acme):
+    credited, voided = owe(acme, "100", 1), owe(acme, "60", 2)
+    with acme.work() as session:
+        credit_notes.create_credit_note(
+            session,
+            credit_note_id=new_id(),
+            invoice_id=credited.id,
+            amount=Decimal(40),
+            reason="Too much",
+        )
+        invoice_voiding.void_invoice(session, voided.id, reason="Wrong client")
+    before, after = date(2026, 6, 1), date(2100, 1, 1)
+    assert [part.total.total for part in aged(acme, before)] == [Decimal(160)]
+    assert [part.total.total for part in aged(acme, after)] == [Decimal(60)]
 
 
 def sold(books: Books, convert=lambda amount, currency, day: None, **details):

@@ -22,6 +22,7 @@ from billing import (
     invoice_templates,
     invoices,
     low_balance,
+    opening_balances,
     payment_accounts,
     payment_terms,
     periods,
@@ -37,6 +38,7 @@ from billing.low_balance import LowBalance
 from billing.models import LedgerEntry
 from billing.reports import ReportSpec
 from billing.saved_reports import Saving, Schedule
+from billing.statement_rows import Plan as StatementPlan
 from billing.template_billing import TemplateBilling
 from core.clock import now
 from core.config import Settings
@@ -44,7 +46,7 @@ from core.db import Session
 from core.ids import new_id
 from core.platform_uow import platform_unit_of_work
 from core.sheet_reader import look_at
-from core.tenancy import tenant_scope
+from core.tenancy import current_scope, tenant_scope
 from core.uow import unit_of_work
 from mail import templates as mail_templates
 from mail.models import MailMessage, MailServer
@@ -468,6 +470,7 @@ def _make_tasks(session: Session, token: str) -> dict[str, str]:
         "open_task": str(waiting.id),
         "zip_task": str(_make_zip(session, token)),
         **{kind: str(_make_import(session, kind, token)) for kind in _IMPORTS},
+        **{kind: str(_make_statement(session, kind, token)) for kind in _STATEMENTS},
     }
 
 
@@ -484,6 +487,36 @@ def _make_zip(session: Session, token: str) -> UUID:
 
 
 _IMPORTS = {"import_task": "draft", "checked_import": "checked"}
+
+
+_STATEMENTS = ("statement", "checked_statement")
+
+
+def _make_statement(session: Session, kind: str, token: str) -> UUID:
+    """A bank statement that is to be matched, or that was checked and waits for its person."""
+    content = f"Day;Amount;Text\r\n2026-03-01;5;Payment {token}\r\n".encode()
+    general = payment_accounts.get_general(session, current_scope().home_reseller_id)
+    plan = StatementPlan(("date", "amount", "text"), "ymd", "en", "UTC", general.id)
+    task = tasks.create_task(
+        session,
+        task_id=new_id(),
+        kind="import_payments",
+        title=f"{kind} {token}.csv",
+        params={"sheet": asdict(look_at(content)), "plan": plan.to_params()},
+        state="draft",
+    )
+    task_bytes.put_bytes(session, task, "source", content)
+    if kind == "checked_statement":
+        values = {"date": "2026-03-01", "amount": "5", "text": f"Payment {token}"}
+        tasks.add_rows(session, task, [(1, {"line": 2, "values": values, "hash": f"{task.id}"})])
+        (item,) = tasks.take_items(session, task.id, limit=1)
+        item.details = {
+            "will": "unmatched", "was": "unmatched", "by": "", "clients": [], "invoices": [],
+            "named": {}, "amount": "5", "day": "2026-03-01",
+        }  # fmt: skip
+        task.state, task.total, task.done, task.step = "checked", 1, 1, "check"
+        session.flush()
+    return task.id
 
 
 def _make_import(session: Session, kind: str, token: str) -> UUID:
@@ -649,7 +682,16 @@ def _make_money(
     entry_id = session.scalars(
         select(LedgerEntry.id).where(LedgerEntry.client_id == client.id).limit(1)
     ).one()
+    opening = opening_balances.create_opening_balance(
+        session,
+        opening_id=new_id(),
+        client_id=client.id,
+        amount=Decimal(3),
+        dated_at=now(),
+        description=f"Brought over {token}",
+    )
     return {
+        "opening_balance": str(opening.id),
         "transaction": str(charge.id),
         "payment": str(payment.id),
         **by_hand,
