@@ -157,11 +157,6 @@ def opening_lines(amount: Decimal) -> list[Line]:
     ]
 
 
-def incoming_lines(total: Decimal) -> list[Line]:
-    """An accepted incoming invoice: we owe it, so the fixed book credits the client."""
-    return [Line(Account.CLIENT_FIXED, total), Line(Account.INVOICED, -total)]
-
-
 def credit_lines(net: Decimal, tax: Decimal, total: Decimal) -> list[Line]:
     """A credit note: what was sold and invoiced is taken back in both books."""
     return [

@@ -21,7 +21,7 @@ GRACE = timedelta(seconds=30)
 CHECK_EVERY = timedelta(days=1)
 
 
-@sweep("billing.due", every_s=60)
+@sweep("billing.due", every_s=20)
 def find_due_clients(session: Session) -> int:
     """Clients of which a boundary has passed; none that is deleted or of a suspended reseller."""
     query = (

@@ -46,6 +46,7 @@ def index() -> ResponseReturnValue:
     return render_list(
         "office/invoices/index.html",
         "office/invoices/_table.html",
+        status=422 if filters.errors else 200,
         page=page,
         filters=filters,
         client=client,
