@@ -15,7 +15,7 @@ from core.db import Session
 from core.errors import ConflictError, InvalidInputError, NotFoundError
 from core.money import LEDGER_PLACES
 from tenants import audit, resellers
-from tenants.models import Reseller
+from tenants.models import Client, Reseller
 from tenants.stamps import check_stamp
 
 MOST_RATE_PLACES = 10
@@ -57,6 +57,15 @@ def precision_of(session: Session, reseller_id: int, code: str) -> Precision:
     """The decimals of a currency at a reseller; InvalidInputError for an unknown code."""
     row = _find(session, reseller_id, code)
     return usual_precision(code) if row is None else _precision(row)
+
+
+def find_total_places(session: Session, client_id: int, code: str) -> int | None:
+    """The decimals of what a client has to pay; None where nobody has set any."""
+    return session.scalar(
+        select(ResellerCurrency.total_places)
+        .join(Client, Client.reseller_id == ResellerCurrency.reseller_id)
+        .where(Client.id == client_id, ResellerCurrency.code == code)
+    )
 
 
 def list_codes(session: Session, reseller_id: int) -> set[str]:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import and_, func, insert, select, update
 from sqlalchemy.orm import aliased
 
+from billing.currencies import find_total_places
 from billing.invoice_format import InvoiceFormatter
 from billing.invoice_look import look_as_json
 from billing.invoice_models import Invoice, InvoiceLine, InvoiceTax
@@ -97,7 +98,12 @@ def read_contents(session: Session, client_id: int, currency: str, before: datet
     """
     charges = _list_unbilled(session, client_id, before)
     taxes = sum_taxes(_as_taxed(charge) for charge in charges)
-    totals = round_invoice_totals([charge.net for charge in charges], taxes, currency)
+    totals = round_invoice_totals(
+        [charge.net for charge in charges],
+        taxes,
+        currency,
+        total_places=find_total_places(session, client_id, currency),
+    )
     if totals.tax != sum((charge.tax for charge in charges), Decimal()):
         raise InvariantError("the taxes of the charges and of their invoice differ")
     return Contents(charges, totals)

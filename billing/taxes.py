@@ -216,10 +216,13 @@ def round_invoice_totals(
     taxes: Iterable[TaxAmount],
     currency: str,
     policy: TotalsPolicy = TotalsPolicy.SUM_THEN_ROUND,
+    *,
+    total_places: int | None = None,
 ) -> InvoiceTotals:
     """Bring net `lines` and their `taxes`, in `currency`, to a total that can be paid.
 
-    InvalidInputError for an unknown currency or an amount that the ledger cannot hold.
+    `total_places` are the decimals of the total, at most those of the currency and by default
+    just these. InvalidInputError for an unknown currency or an amount that the ledger cannot hold.
     """
     digits = get_currency(currency).minor_digits
     places = digits if policy is TotalsPolicy.ROUND_THEN_SUM else LEDGER_PLACES
@@ -229,6 +232,8 @@ def round_invoice_totals(
     )
     net = _sum(kept_lines)
     tax_sum = _sum(tax.amount for tax in kept_taxes)
+    if total_places is not None:
+        digits = min(digits, total_places)
     total = round_amount(EXACT.add(net, tax_sum), digits)
     rounding = EXACT.subtract(EXACT.subtract(total, net), tax_sum)
     sums = (("lines", net), ("taxes", tax_sum))

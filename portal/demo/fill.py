@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,15 @@ import structlog
 from sqlalchemy import func, select
 
 from billing import (
+    currencies,
+    exchange_rates,
     invoice_templates,
     ledger_check,
     payment_accounts,
     payment_terms,
     tax_profiles,
 )
+from core.clock import now
 from core.config import Settings
 from core.db import Session
 from core.errors import ConflictError
@@ -46,6 +50,8 @@ _STAFF = (
     ("Billing manager", "Marek Nowak", "billing", _MANAGER_PERMISSIONS),
     ("Viewer", "Vera Lindqvist", "viewer", VIEWER_PERMISSIONS),
 )
+# what a euro costs in the own currencies of the demo, roughly
+_EURO_IN = {"USD": "1.0852", "GBP": "0.8541", "JPY": "163.2", "CHF": "0.9387", "INR": "97.4"}
 _PLATFORM_STAFF = (("Paula Admin", "admin"), ("Victor Viewer", "viewer"))
 
 
@@ -229,6 +235,7 @@ def _make_setup(
             is_default=True,
         )
         profiles[made_profile.name] = made_profile.id
+    _ensure_rates(session, reseller_id, plan.currency)
     accounts = {one.name: one.id for one in payment_accounts.list_accounts(session, reseller_id)}
     for name in ("Bank", "Cash desk", "Authorize.net"):
         if name not in accounts:
@@ -260,6 +267,28 @@ def _make_setup(
         payment_account_ids=(accounts["Bank"], accounts["Cash desk"], accounts["General"]),
         merchant_login=login,
         package_ids=client_packages.ensure_packages(session, reseller_id, plan),
+    )
+
+
+def _ensure_rates(session: Session, reseller_id: int, own: str) -> None:
+    """Another currency than the own one, and what it costs since the year began."""
+    other, rate = ("USD", "0.9215") if own == "EUR" else ("EUR", _EURO_IN.get(own, "1.0852"))
+    if other in currencies.list_codes(session, reseller_id):
+        return
+    currencies.save_currency(
+        session,
+        reseller_id=reseller_id,
+        code=other,
+        precision=currencies.usual_precision(other),
+        stamp=None,
+    )
+    exchange_rates.create_rate(
+        session,
+        reseller_id=reseller_id,
+        from_currency=other,
+        to_currency=own,
+        day=date(now().year, 1, 1),
+        rate=Decimal(rate),
     )
 
 

@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing import currencies, exchange_rates
+from billing import currencies, exchange_rates, transactions
 from billing.currencies import Precision
 from billing.exchange_rates import HeldRate, NoExchangeRateError, apply_rate, rate_on
+from billing.invoice_contents import read_contents
+from core.clock import now
 from core.errors import ConflictError, InvalidInputError, NotFoundError
+from core.ids import new_id
 from tenants.stamps import make_stamp
 from tests.billing.books import Books
 
@@ -173,3 +176,25 @@ def test_yen_are_not_paid_in_fractions(books: Books, precision: Precision, field
             session, reseller_id=books.tenant.id, code="JPY", precision=precision, stamp=None
         )
     assert refused.value.field == field
+
+
+def test_an_invoice_is_rounded_to_the_decimals_that_totals_shall_have(books: Books):
+    with books.work() as session:
+        currencies.save_currency(
+            session,
+            reseller_id=books.tenant.id,
+            code="USD",
+            precision=Precision(6, 6, 1),
+            stamp=make_stamp(currencies.facts(currencies.usual_precision("USD"))),
+        )
+    with books.work() as session:
+        transactions.create_charge(
+            session,
+            transaction_id=new_id(),
+            client_id=books.client.id,
+            amount=D("10.46"),
+            tax_mode="none",
+        )
+    with books.work() as session:
+        totals = read_contents(session, books.client.id, "USD", now() + timedelta(1)).totals
+    assert (totals.net, totals.rounding, totals.total) == (D("10.46"), D("0.04"), D("10.5"))

@@ -36,7 +36,12 @@ class Trial:
 
 
 def try_taxes(
-    given: Sequence[TaxRow], mode: str, amount: Decimal | None, day: date, currency: str
+    given: Sequence[TaxRow],
+    mode: str,
+    amount: Decimal | None,
+    day: date,
+    currency: str,
+    total_places: int,
 ) -> Trial | None:
     """None as long as the taxes or the amount cannot be taken: the form says what is wrong."""
     if amount is None:
@@ -47,5 +52,7 @@ def try_taxes(
         taxed = compute_taxes(amount, rates, price_mode(mode))
     except InvalidInputError:
         return None
-    totals = round_invoice_totals([taxed.net], sum_taxes([taxed]), currency)
+    totals = round_invoice_totals(
+        [taxed.net], sum_taxes([taxed]), currency, total_places=total_places
+    )
     return Trial(day, currency, taxed, totals, len(rows) - len(rates))

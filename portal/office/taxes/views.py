@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import func, select
 
-from billing import tax_profiles
+from billing import currencies, tax_profiles
 from billing.models import ClientBilling, TaxProfile
 from core.clock import today
 from core.db import Session
@@ -38,6 +38,7 @@ class Desk:
 
     form: ProfileForm
     currency: str
+    total_places: int
     profile: TaxProfile | None = None
 
 
@@ -202,9 +203,12 @@ def _make_desk(
 ) -> Desk:
     family = resellers.list_resellers(session)
     form.reseller_id.choices = to_choices([(one.id, one.name) for one in family])
+    own = {one.id: one.currency for one in family}
     chosen = form.reseller_id.data if profile is None else reseller_id
-    currencies = {one.id: one.currency for one in family}
-    return Desk(form, currencies.get(chosen, currencies[reseller_id]), profile)
+    if chosen not in own:
+        chosen = reseller_id
+    places = currencies.precision_of(session, chosen, own[chosen]).totals
+    return Desk(form, own[chosen], places, profile)
 
 
 def _today() -> date:
@@ -232,7 +236,12 @@ def _draw(
         profile=desk.profile,
         messages=messages,
         trial=try_taxes(
-            form.to_rows(), form.mode.data or "", form.try_amount.data, day, desk.currency
+            form.to_rows(),
+            form.mode.data or "",
+            form.try_amount.data,
+            day,
+            desk.currency,
+            desk.total_places,
         ),
         currency=desk.currency,
     )
