@@ -165,6 +165,7 @@ NO_PAGES = {
     "office_list_views.new": "a dialog of a narrowed list: test_clients_list walks it",
     "office_clients.similar_names": "a part of the client form, asked for while one types",
     "office_imports.example_csv": "a file",
+    "office_invoice_templates.standard_source": "a file",
     "office_imports.example_xlsx": "a file",
     "office_imports.show": "a file's own page, looked at in test_tasks.py",
     "office_mail.attachment": "a file",

@@ -1,0 +1,196 @@
+"""Invoices a second, all in: charges read, lines, tax, number, ledger, PDF, mail row.
+
+`python -m benchmarks.invoicing [--clients 300] [--lines 10] [--workers 4]` fills a fresh database
+with clients and charges, then invoices half of them by one process and the other half by several,
+as the worker does it: one transaction makes and issues the invoice, one draws and stores the PDF,
+one queues its mail. It proves at the end that numbers have no gap and that every invoice has its
+file and its mail. `--clients 10000` is the run of the claim.
+"""
+
+import argparse
+import multiprocessing
+import os
+import resource
+import tempfile
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from multiprocessing import Queue
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+
+from benchmarks.stage import Stage, open_stage
+from billing import invoice_drawing, invoices, tax_profiles, transactions
+from billing.invoice_models import Invoice
+from billing.invoice_pdf import InvoiceDocument
+from billing.periods import Period, period_for_dates
+from core import platform_uow, uow
+from core.clock import now, today
+from core.config import Settings
+from core.db import Session
+from core.engines import dispose_engines
+from core.ids import new_id
+from core.tenancy import Scope, tenant_scope
+from core.uow import unit_of_work
+from core.zones import get_zone
+from mail import queue
+
+PRICE = Decimal("0.0125")
+
+
+@dataclass(frozen=True)
+class Done:
+    """What one worker did: invoices, seconds in all, in drawing, and its memory in MiB."""
+
+    count: int
+    seconds: float
+    drawing: float
+    memory: int
+
+
+def _fill(stage: Stage, clients: list[int], lines: int) -> None:
+    """A default tax profile, an address and `lines` charges of this month for each client."""
+    engine = create_engine(stage.postgres.url("postgres", "portal"))
+    with engine.begin() as connection:
+        for statement in (
+            "insert into client_billing (client_id, reseller_id)"
+            " select id, reseller_id from clients on conflict do nothing",
+            "insert into client_companies (client_id, reseller_id, company_name, address,"
+            " billing_email) select id, reseller_id, name || ' Ltd', E'1 Harbour Street\\nDublin',"
+            " 'bills' || id || '@client.example' from clients",
+            "update resellers set company_name = 'Bench Telecom Ltd', address = 'Dublin',"
+            " account_details = 'IBAN IE29 AIBK 9311 5212 3456 78'",
+        ):
+            connection.execute(text(statement))
+    engine.dispose()
+    at = now()
+    with tenant_scope(Scope((stage.reseller_id,))):
+        with unit_of_work() as session:
+            tax_profiles.create_profile(
+                session,
+                reseller_id=stage.reseller_id,
+                name="VAT",
+                taxes=[("VAT", Decimal(19), 1)],
+                is_default=True,
+            )
+        for client in clients:
+            with unit_of_work() as session:
+                for number in range(lines):
+                    quantity = Decimal(17 * number + client % 97 + 1)
+                    transactions.create_charge(
+                        session,
+                        transaction_id=new_id(),
+                        client_id=client,
+                        amount=quantity * PRICE,
+                        kind="services_charge",
+                        dated_at=at,
+                        description=f"Calls to destination {number}, account {client}",
+                        quantity=quantity,
+                    )
+
+
+def _invoice_all(
+    settings: Settings, reseller_id: int, clients: list[int], done: "Queue[Done]"
+) -> None:
+    uow.configure(settings)
+    platform_uow.configure(settings)
+    queue.configure(settings)
+    drawing = 0.0
+    draw = invoice_drawing.draw_invoice
+
+    def timed(session: Session, invoice: Invoice, document: InvoiceDocument) -> bytes:
+        nonlocal drawing
+        begun = time.perf_counter()
+        drawn = draw(session, invoice, document)
+        drawing += time.perf_counter() - begun
+        return drawn
+
+    invoices.draw_invoice = timed  # type: ignore[attr-defined]  # the very name that it calls
+    day = today(get_zone("UTC"))
+    period = period_for_dates(day.replace(day=1), day, get_zone("UTC"))
+    begun = time.perf_counter()
+    with tenant_scope(Scope((reseller_id,))):
+        for client in clients:
+            _invoice_one(client, period)
+    seconds = time.perf_counter() - begun
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    done.put(Done(len(clients), seconds, drawing, memory))
+    dispose_engines()
+
+
+def _invoice_one(client: int, period: Period) -> None:
+    """As the worker does it, a transaction each: make and issue, draw and store, queue the mail."""
+    invoice_id = new_id()
+    with unit_of_work() as session:
+        invoices.create_invoice(
+            session, invoice_id=invoice_id, client_id=client, period=period, autoinvoice=True
+        )
+    with unit_of_work() as session:
+        invoices.store_file(session, invoice_id)
+    with unit_of_work() as session:
+        invoices.mail_invoice(session, invoice_id)
+
+
+def _run(stage: Stage, clients: list[int], workers: int) -> None:
+    context = multiprocessing.get_context("spawn")
+    done: Queue[Done] = context.Queue()
+    processes = [
+        context.Process(
+            target=_invoice_all,
+            args=(stage.settings, stage.reseller_id, clients[number::workers], done),
+        )
+        for number in range(workers)
+    ]
+    for process in processes:
+        process.start()
+    results = [done.get() for _ in processes]
+    for process in processes:
+        process.join()
+    count = sum(one.count for one in results)
+    # start-up and imports of the processes are not invoicing
+    seconds = max(one.seconds for one in results)
+    share = sum(one.drawing for one in results) / sum(one.seconds for one in results)
+    memory = max(one.memory for one in results)
+    print(
+        f"  workers {workers:2}  {count / seconds:7.1f} invoices a second,"
+        f" {count} in {seconds:.1f} s; PDF {share:.0%} of the time; {memory} MiB a worker"
+    )
+
+
+def _prove(stage: Stage, count: int) -> None:
+    """Every client has one invoice with file and mail, and the numbers have no gap."""
+    engine = create_engine(stage.postgres.url("postgres", "portal"))
+    with engine.connect() as connection:
+        found = connection.execute(
+            text(
+                "select count(*), max(running_number) - min(running_number) + 1,"
+                " count(file_id), count(sent_at), count(distinct client_id),"
+                " bool_and(total = net + tax + rounding), (select count(*) from mail_messages)"
+                " from invoices"
+            )
+        ).one()
+    engine.dispose()
+    if tuple(found) != (count, count, count, count, count, True, count):
+        raise SystemExit(f"not every invoice is whole: {tuple(found)}")
+    print(f"proven: {count} invoices, numbers without gaps, each with its file and its mail")
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description="Invoices a second, all in")
+    arguments.add_argument("--clients", type=int, default=300)
+    arguments.add_argument("--lines", type=int, default=10)
+    arguments.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    chosen = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as folder, open_stage(Path(folder)) as stage:
+        clients = stage.make_clients(chosen.clients)
+        _fill(stage, clients, chosen.lines)
+        print(f"{chosen.clients} clients, {chosen.lines} lines each, fsync on, all in:")
+        half = len(clients) // 2
+        _run(stage, clients[:half], 1)
+        _run(stage, clients[half:], chosen.workers)
+        _prove(stage, len(clients))
+
+
+if __name__ == "__main__":
+    main()
