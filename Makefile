@@ -50,6 +50,7 @@ demo: $(READY) ## Print the addresses and sign-ins of the running portal as JSON
 bench: $(READY) ## Measure the claims of benchmarks/ against their references
 	$(BIN)/python -m benchmarks.ledger
 	$(BIN)/python -m benchmarks.clients_list
+	$(BIN)/python -m benchmarks.invoicing
 
 chromium: ## Install Chromium for the browser journeys (as root on Debian; else say what to install)
 	@.ci/chromium
