@@ -48,9 +48,17 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Part]], empty: str) -> M
 
 
 def page(
-    title: str, *parts: Part, status: int = 200, form_target: str = "", wide: bool = False
+    title: str,
+    *parts: Part,
+    status: int = 200,
+    form_target: str = "",
+    wide: bool = False,
+    of: str = "Authorize.net",
 ) -> Response:
-    """A whole page. `form_target` is the foreign origin that a form may lead to."""
+    """A whole page. `form_target` is the foreign origin that a form may lead to.
+
+    `of` names the gateway that this sandbox stands for.
+    """
     head = join(
         [
             tag("meta", charset="utf-8"),
@@ -60,9 +68,7 @@ def page(
         ]
     )
     main = tag("main", *parts, class_="wide" if wide else "narrow")
-    note = tag(
-        "p", "Sandbox of Authorize.net. No money moves here; use test cards only.", class_="banner"
-    )
+    note = tag("p", f"Sandbox of {of}. No money moves here; use test cards only.", class_="banner")
     document = "<!doctype html>" + tag(
         "html", tag("head", head), tag("body", note, main), lang="en"
     )
