@@ -7,6 +7,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+# The code of a PENDING answer that waits for the client: its bank wants it to confirm the payment.
+CONFIRMATION_CODE = "authentication_required"
+
 
 class Outcome(StrEnum):
     """How a request that moves money ended."""
@@ -58,6 +61,8 @@ class TransactionStatus(StrEnum):
     CAPTURED = "captured"
     SETTLED = "settled"
     HELD = "held"
+    # The bank wants the client itself to confirm; nothing is taken until it does.
+    ACTION_REQUIRED = "action_required"
     DECLINED = "declined"
     VOIDED = "voided"
     EXPIRED = "expired"
@@ -75,6 +80,7 @@ _OUTCOMES = {
     TransactionStatus.AUTHORIZED: Outcome.PENDING,
     TransactionStatus.AWAITING_RELEASE: Outcome.PENDING,
     TransactionStatus.HELD: Outcome.PENDING,
+    TransactionStatus.ACTION_REQUIRED: Outcome.PENDING,
     TransactionStatus.CAPTURED: Outcome.APPROVED,
     TransactionStatus.SETTLED: Outcome.APPROVED,
     TransactionStatus.REFUND_PENDING: Outcome.APPROVED,

@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from payments.gateways.answers import (
+    CONFIRMATION_CODE,
     ChargeAnswer,
     GatewayTransaction,
     Lookup,
@@ -22,6 +23,7 @@ from payments.gateways.answers import (
 )
 
 __all__ = [
+    "CONFIRMATION_CODE",
     "KEY_MAX_LENGTH",
     "AccountInfo",
     "BeforeSend",
@@ -189,12 +191,13 @@ class HostedPaymentRequest:
 
 @dataclass(frozen=True)
 class HostedPage:
-    """A page of the gateway that a browser reaches by POSTing `form_fields` to `url`."""
+    """A page of the gateway that a browser reaches by sending `form_fields` to `url`."""
 
     url: str
     form_fields: Mapping[str, str] = field(repr=False)
     # After this the page answers that it has expired; a payment cannot begin later.
     valid_for_s: int
+    method: Literal["post", "get"] = "post"
 
 
 @dataclass(frozen=True)
@@ -278,6 +281,11 @@ class Reply(Generic[T]):
 class Gateway(Protocol):
     """One tenant's account at a payment gateway. Safe to use from several threads."""
 
+    @property
+    def payment_page_valid_for_s(self) -> int:
+        """The longest that a page of `hosted_payment_page` can be paid."""
+        ...
+
     def close(self) -> None:
         """Drop the kept connections; a later call makes new ones."""
         ...
@@ -300,6 +308,14 @@ class Gateway(Protocol):
 
     def hosted_payment_page(self, request: HostedPaymentRequest) -> Reply[HostedPage]:
         """A page where the client pays once; its outcome is found by `find` or a webhook."""
+        ...
+
+    def confirmation_page(self, gateway_ref: str, *, return_url: str) -> Reply[HostedPage]:
+        """Where the client confirms a charge that its bank asks about (ACTION_REQUIRED).
+
+        Its outcome is told by `fetch`. REFUSED when nothing waits for the client. A bank that is
+        content without asking leads straight to `return_url`.
+        """
         ...
 
     def list_methods(self, customer_ref: str) -> Reply[tuple[SavedMethod, ...]]:

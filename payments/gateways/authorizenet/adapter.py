@@ -22,7 +22,6 @@ from payments.gateways.authorizenet.reading import (
 from payments.gateways.authorizenet.transport import (
     DEFAULT_TIMEOUT_S,
     Delivered,
-    NotSent,
     Transport,
 )
 from payments.gateways.base import (
@@ -42,6 +41,7 @@ from payments.gateways.base import (
     ReplyStatus,
     SavedMethod,
 )
+from payments.gateways.connections import NotSent
 
 T = TypeVar("T")
 
@@ -74,6 +74,11 @@ class AuthorizeNetGateway:
 
     def __repr__(self) -> str:
         return f"AuthorizeNetGateway({self._credentials!r})"
+
+    @property
+    def payment_page_valid_for_s(self) -> int:
+        """See `Gateway.payment_page_valid_for_s`."""
+        return _TOKEN_VALID_FOR_S
 
     def close(self) -> None:
         """Drop the kept connections."""
@@ -111,6 +116,10 @@ class AuthorizeNetGateway:
             lambda: self._build.hosted_payment_page(request),
             lambda document: self._page("/payment/payment", document),
         )
+
+    def confirmation_page(self, gateway_ref: str, *, return_url: str) -> Reply[HostedPage]:
+        """See `Gateway.confirmation_page`; this gateway never waits for the client."""
+        return Reply(ReplyStatus.REFUSED, text="nothing waits for the client")
 
     def list_methods(self, customer_ref: str) -> Reply[tuple[SavedMethod, ...]]:
         """See `Gateway.list_methods`."""

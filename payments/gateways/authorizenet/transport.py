@@ -4,16 +4,14 @@ The SDK's own controllers are not used: they keep the endpoint in a class attrib
 threads, have no timeout, and answer None for "refused", "dropped" and "502" alike.
 """
 
-import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 
 import requests
 from lxml import etree
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from payments.gateways.connections import NotSent, Unclear, classify, make_session
 
 NAMESPACE = "{AnetApi/xml/v1/schema/AnetApiSchema.xsd}"
 
@@ -28,20 +26,6 @@ class Delivered:
     """The gateway answered in its own format; `document` has no namespaces."""
 
     document: etree._Element
-
-
-@dataclass(frozen=True)
-class NotSent:
-    """No byte of the request left: nothing can have happened."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Unclear:
-    """The request may have arrived and there is no readable answer."""
-
-    reason: str
 
 
 Delivery = Delivered | NotSent | Unclear
@@ -75,7 +59,7 @@ class Transport:
 
         A stale kept connection would break in a way that must count as unclear.
         """
-        with _session(1) as session:
+        with make_session(1) as session:
             session.headers["Connection"] = "close"
             if before_send is not None and not before_send():
                 return NotSent("withdrawn before sending")
@@ -91,7 +75,7 @@ class Transport:
     def _pooled_session(self) -> requests.Session:
         with self._lock:
             if self._pooled is None:
-                self._pooled = _session(self._pool_size)
+                self._pooled = make_session(self._pool_size)
             return self._pooled
 
     def _post(self, session: requests.Session, body: bytes) -> Delivery:
@@ -104,7 +88,7 @@ class Transport:
                 allow_redirects=False,
             )
         except requests.RequestException as error:
-            return _classify(error)
+            return classify(error)
         if response.status_code != requests.codes.ok:
             return Unclear(f"HTTP {response.status_code}")
         document = parse(response.content)
@@ -129,43 +113,3 @@ def parse(content: bytes) -> etree._Element | None:
         if isinstance(element.tag, str):
             element.tag = element.tag.removeprefix(NAMESPACE)
     return root
-
-
-def _session(pool_size: int) -> requests.Session:
-    session = requests.Session()
-    # A proxy or .netrc of the environment has no business with card payments.
-    session.trust_env = False
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=pool_size, max_retries=0)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
-
-
-def _classify(error: requests.RequestException) -> Delivery:
-    if isinstance(error, requests.ConnectTimeout | requests.exceptions.InvalidURL):
-        return NotSent("no connection")
-    for cause in _causes(error):
-        if isinstance(cause, NewConnectionError | ConnectTimeoutError):
-            return NotSent("no connection")
-        # The handshake comes before the request.
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return NotSent("certificate not trusted")
-    if isinstance(error, requests.Timeout):
-        return Unclear("no answer in time")
-    if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
-        return Unclear("connection lost")
-    return Unclear(type(error).__name__)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and all that it wraps; urllib3 hides the reason in three different places."""
-    waiting: list[object] = [error]
-    seen: set[int] = set()
-    while waiting:
-        cause = waiting.pop()
-        if not isinstance(cause, BaseException) or id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        yield cause
-        waiting += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]

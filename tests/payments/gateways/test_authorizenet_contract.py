@@ -6,7 +6,8 @@ import socket
 
 import pytest
 
-from tests.payments.gateways.contract import GatewayContract
+from payments.gateways.base import Outcome
+from tests.payments.gateways.contract import GatewayContract, PartialApprovals
 from tests.sandbox.webhook_receiver import receiving
 
 _ZIPS = {"good": "10001", "declined": "46282", "held": "46290", "partial": "46225"}
@@ -14,6 +15,8 @@ _ZIPS = {"good": "10001", "declined": "46282", "held": "46290", "partial": "4622
 
 class AuthorizeNetAccount:
     """The sandbox's account in the words of the contract."""
+
+    last_four = "1111"
 
     def __init__(self, merchant, receiver):
         self._merchant = merchant
@@ -79,5 +82,10 @@ def account(sandbox):
         account.close()
 
 
-class TestContract(GatewayContract):
+class TestContract(GatewayContract, PartialApprovals):
     """Authorize.net keeps the contract of all gateways."""
+
+    def test_an_answer_without_byte_order_mark_is_read(self, account, request_for):
+        account.misbehave("without_bom")
+
+        assert account.gateway.charge(request_for()).outcome is Outcome.APPROVED
