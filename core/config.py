@@ -18,6 +18,7 @@ LIVE_API_URL = "https://api.authorize.net/xml/v1/request.api"
 LIVE_HOSTED_URL = "https://accept.authorize.net"
 TEST_API_URL = "https://apitest.authorize.net/xml/v1/request.api"
 TEST_HOSTED_URL = "https://test.authorize.net"
+STRIPE_API_URL = "https://api.stripe.com"
 
 
 class Settings(BaseSettings):
@@ -46,6 +47,8 @@ class Settings(BaseSettings):
     authorizenet_live_hosted_url: str = LIVE_HOSTED_URL
     authorizenet_test_api_url: str = TEST_API_URL
     authorizenet_test_hosted_url: str = TEST_HOSTED_URL
+    # test and live mode are told apart by the key
+    stripe_api_url: str = STRIPE_API_URL
     # how long an answer, the sender's lease and the gateway itself may take (payments.patience)
     gateway_read_timeout_s: float = Field(default=45.0, gt=0)
     charge_lease_s: float = Field(default=120.0, gt=0)

@@ -130,3 +130,5 @@ def configure_logging(level: str = "INFO") -> None:
     # PyXB reports our own valid bindings as ambiguous; the SDK's DEBUG prints transaction keys
     logging.getLogger("pyxb.binding.content").setLevel(logging.ERROR)
     logging.getLogger("authorizenet.sdk").setLevel(logging.ERROR)
+    # its DEBUG prints the bodies of requests and answers
+    logging.getLogger("stripe").setLevel(logging.WARNING)

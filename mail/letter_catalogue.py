@@ -85,6 +85,10 @@ _EXAMPLES: Mapping[str, tuple[str, object]] = {
     "number": (Words("The number of the invoice."), "2026-00042"),
     "open_amount": (Words("What is still to be paid; 0 when it is paid."), Decimal("107.25")),
     "panel_url": (Words("The address of the client panel; may be empty."), "https://portal.example/clients/"),
+    "payment_url": (
+        Words("Where the client confirms the payment. Keep it in the text."),
+        "https://portal.example/clients/refill/0197a3c2-5f4e-7000-8000-000000000000",
+    ),
     "reason": (Words("Why the card was declined."), "Insufficient funds"),
     "reference": (Words("The number under which you find the payment."), "0197a3c2-5f4e"),
     "reset_url": (Words("The address at which the password is set. Keep it in the text."), "https://portal.example/login/reset/example"),
@@ -147,6 +151,14 @@ _LETTERS: Mapping[str, tuple[str, str, Sequence[str] | None]] = {
     ),
     "panel_access": (Words("Panel access"), Words("A client got a login of its own."), None),
     "password_reset": (Words("Password reset"), Words("Somebody forgot the password."), None),
+    "payment_confirmation": (
+        Words("Payment to be confirmed"),
+        Words("The bank wants the client to confirm a payment by card."),
+        (
+            "client_name", "sender_name", "amount", "currency", "card", "reference", "timezone",
+            "payment_url",
+        ),
+    ),
     "payment_receipt": (Words("Payment receipt"), Words("A payment by card came in."), _PAYMENT),
     "reminder_after": (
         Words("Reminder after the due day"),

@@ -46,11 +46,21 @@ SECRET_KINDS = frozenset({MailKind.PASSWORD_RESET.value})
 NOT_KEPT = "The text of this mail held a link for its recipient only and is not kept."
 
 _platform_sender: list[str] = []
+_portal_address: list[str] = []
 
 
 def configure(settings: Settings) -> None:
-    """Say which address sends for resellers that have none of their own. Once per process."""
+    """Say which address sends for resellers that have none of their own, and where the portal is.
+
+    Once per process.
+    """
     _platform_sender[:] = [settings.mail_from]
+    _portal_address[:] = [settings.base_url.rstrip("/")]
+
+
+def portal_address(portal_host: str | None) -> str:
+    """Where links in mails lead to: a reseller's own host if it has one; without a slash."""
+    return f"https://{portal_host}" if portal_host else next(iter(_portal_address), "")
 
 
 def queue_mail(

@@ -6,7 +6,7 @@ whoever sends holds a lease, and per card only one charge is under way.
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
@@ -17,7 +17,7 @@ from core.db import Session
 from core.errors import NotFoundError
 from core.money import minor_amount
 from payments import refills
-from payments.gateways.base import ChargeRequest, Initiator
+from payments.gateways.base import CONFIRMATION_CODE, ChargeRequest, Initiator
 from payments.models import ChargeAttempt, ClientAutoPayment, Refill, SavedCard
 from payments.patience import DEFAULT_PATIENCE, Patience
 from payments.state import AttemptState, RefillNews, RefillState
@@ -27,6 +27,8 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _KEY_LENGTH = 20
 # Nobody has typed in a card number sooner, and the browser's return asks by itself.
 _FIRST_PAGE_LOOK = 2
+# In the stored request of a hosted payment: for how many seconds its page can be paid.
+PAGE_LIFE = "page_valid_for_s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ def begin_hosted_attempt(
         )
         session.add(attempt)
     attempt.last_sent_at = at
-    attempt.lease_until = at + patience.page
+    attempt.lease_until = at + _page_life(attempt, patience)
     refill.next_look_at = patience.next_look(_FIRST_PAGE_LOOK, at)
     session.flush()
     return attempt
@@ -225,8 +227,20 @@ def find_by_gateway(
 def orphaned_at(refill: Refill, attempt: ChargeAttempt, patience: Patience) -> datetime:
     """From when on what was sent last, or paid on a page opened last, can no longer arrive."""
     last_sent_at = attempt.last_sent_at or attempt.created_at
-    valid_for = patience.page if refill.method == "hosted_page" else patience.lease
+    valid_for = _page_life(attempt, patience) if refill.method == "hosted_page" else patience.lease
     return patience.orphaned_at(last_sent_at + valid_for)
+
+
+def needs_confirmation(attempt: ChargeAttempt) -> bool:
+    """Whether the bank waits for the owner of the card to confirm the charge."""
+    return (
+        attempt.state == AttemptState.HELD and attempt.answer.get("code", "") == CONFIRMATION_CODE
+    )
+
+
+def _page_life(attempt: ChargeAttempt, patience: Patience) -> timedelta:
+    """The longest that the page can be paid: no gateway's page lives shorter than `patience`'s."""
+    return max(patience.page, timedelta(seconds=attempt.request.get(PAGE_LIFE, 0)))
 
 
 def request_look(

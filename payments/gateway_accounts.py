@@ -15,15 +15,22 @@ from core.errors import InvalidInputError, NotAllowedError, NotFoundError
 from payments.errors import NoGatewayError
 from payments.gateways.authorizenet import AuthorizeNetGateway
 from payments.gateways.base import Gateway, GatewayCredentials
+from payments.gateways.stripe import StripeGateway
 from payments.models import GatewayAccount
 from tenants import audit
 
 # What each gateway needs to know, in the order of the form.
 CREDENTIAL_FIELDS: Mapping[str, tuple[str, ...]] = {
     "authorizenet": ("login", "transaction_key", "signature_key"),
+    "stripe": ("secret_key", "webhook_secret"),
 }
-# The signature key before the present one: the gateway may still sign with it for a day.
-_BEFORE = "signature_key_before"
+# What may be given later: Stripe makes it only when our webhook's address is entered there.
+LATER_FIELDS = frozenset({"webhook_secret"})
+# What webhooks are signed with. The one before is kept: the gateway may still sign with it for a
+# day.
+_WEBHOOK_FIELDS = {"authorizenet": "signature_key", "stripe": "webhook_secret"}
+_BEFORE = "_before"
+_STRIPE_MODES = {True: ("sk_live_", "rk_live_"), False: ("sk_test_", "rk_test_")}
 _SHOWN = 4
 _CONNECT_TIMEOUT_S = 3.05
 
@@ -63,6 +70,8 @@ def create_account(
     code = get_currency(currency).code
     _check_payment_account(session, reseller_id, payment_account_id)
     _refuse_second(session, reseller_id, gateway, code)
+    complete = _complete(gateway, credentials)
+    _check_mode(gateway, complete, live=live)
     account = GatewayAccount(
         reseller_id=reseller_id,
         gateway=gateway,
@@ -79,7 +88,7 @@ def create_account(
     session.add(account)
     # the row's id is part of what each ciphertext is bound to
     session.flush()
-    account.credentials = _sealed(account, _complete(gateway, credentials), key_ring)
+    account.credentials = _sealed(account, complete, key_ring)
     session.flush()
     _audit(session, account, "create", {"name": ("", name), "currency": ("", code)})
     return account
@@ -121,7 +130,7 @@ def replace_credentials(
 ) -> None:
     """Overwrite the given credentials; an empty one leaves what is stored.
 
-    The signature key that was in force still opens webhooks: the gateway signs with it for a while.
+    What signed webhooks until now still opens them: the gateway signs with it for a while.
     """
     given = {field: text.strip() for field, text in credentials.items() if text.strip()}
     unknown = set(given) - set(CREDENTIAL_FIELDS[account.gateway])
@@ -129,8 +138,10 @@ def replace_credentials(
         raise InvalidInputError("There is no such credential.", min(unknown))
     if not given:
         return
-    if "signature_key" in given and "signature_key" in account.credentials:
-        given[_BEFORE] = _open(account, "signature_key", key_ring)
+    _check_mode(account.gateway, given, live=account.live)
+    signing = _WEBHOOK_FIELDS[account.gateway]
+    if signing in given and signing in account.credentials:
+        given[signing + _BEFORE] = _open(account, signing, key_ring)
     account.credentials = {**account.credentials, **_sealed(account, given, key_ring)}
     session.flush()
     _audit(session, account, "update", {"credentials": (None, None)})
@@ -229,16 +240,24 @@ def open_gateway(account: GatewayAccount, settings: Settings) -> Gateway:
     if account.live and not settings.is_production:
         raise NotAllowedError("A live gateway account works in production only.")
     ring = settings.credential_key_ring
-    webhook_secrets = [
+    signing = _WEBHOOK_FIELDS[account.gateway]
+    webhook_secrets = tuple(
         _open(account, field, ring)
-        for field in ("signature_key", _BEFORE)
+        for field in (signing, signing + _BEFORE)
         if field in account.credentials
-    ]
+    )
+    return _OPENERS[account.gateway](account, settings, webhook_secrets)
+
+
+def _open_authorizenet(
+    account: GatewayAccount, settings: Settings, webhook_secrets: tuple[str, ...]
+) -> Gateway:
+    ring = settings.credential_key_ring
     return AuthorizeNetGateway(
         GatewayCredentials(
             login=_open(account, "login", ring),
             secret=_open(account, "transaction_key", ring),
-            webhook_secrets=tuple(webhook_secrets),
+            webhook_secrets=webhook_secrets,
         ),
         api_url=(
             settings.authorizenet_live_api_url
@@ -252,6 +271,37 @@ def open_gateway(account: GatewayAccount, settings: Settings) -> Gateway:
         ),
         timeout_s=(_CONNECT_TIMEOUT_S, settings.gateway_read_timeout_s),
     )
+
+
+def _open_stripe(
+    account: GatewayAccount, settings: Settings, webhook_secrets: tuple[str, ...]
+) -> Gateway:
+    return StripeGateway(
+        GatewayCredentials(
+            login="",
+            secret=_open(account, "secret_key", settings.credential_key_ring),
+            webhook_secrets=webhook_secrets,
+        ),
+        api_url=settings.stripe_api_url,
+        is_live=account.live,
+        timeout_s=(_CONNECT_TIMEOUT_S, settings.gateway_read_timeout_s),
+    )
+
+
+_OPENERS: Mapping[str, Callable[[GatewayAccount, Settings, tuple[str, ...]], Gateway]] = {
+    "authorizenet": _open_authorizenet,
+    "stripe": _open_stripe,
+}
+
+
+def _check_mode(gateway: str, credentials: Mapping[str, str], *, live: bool) -> None:
+    """A key that moves real money has no place in a sandbox account, nor the other way round."""
+    key = credentials.get("secret_key", "")
+    if gateway != "stripe" or not key or key.startswith(_STRIPE_MODES[live]):
+        return
+    if live:
+        raise InvalidInputError("Enter a live secret key: it begins with sk_live_.", "secret_key")
+    raise InvalidInputError("Enter a test secret key: it begins with sk_test_.", "secret_key")
 
 
 def _check_payment_account(session: Session, reseller_id: int, payment_account_id: int) -> None:
@@ -281,6 +331,8 @@ def _complete(gateway: str, credentials: Mapping[str, str]) -> dict[str, str]:
     complete = {}
     for field in CREDENTIAL_FIELDS[gateway]:
         text = credentials.get(field, "").strip()
+        if not text and field in LATER_FIELDS:
+            continue
         if not text:
             raise InvalidInputError("Fill in this field.", field)
         complete[field] = text

@@ -94,6 +94,32 @@ def look_after_return(session: Session, refill_id: UUID) -> bool:
     return attempt is not None and attempts.request_look(session, attempt)
 
 
+def open_confirmation(
+    unit_of_work: UnitOfWork, open_gateway: OpenGateway, *, refill_id: UUID, return_url: str
+) -> HostedPage:
+    """Where the client confirms the charge of a saved card that its bank asks about.
+
+    The same charge goes on, so however often this is opened money is taken once; its outcome is
+    learnt by a look-up. Raises ConflictError when nothing waits for the client, TemporaryError.
+    """
+    with unit_of_work() as session:
+        attempt = attempts.find_latest(session, refill_id)
+        if attempt is None or not attempts.needs_confirmation(attempt):
+            raise ConflictError("This payment does not wait for you any more.")
+        account = gateway_accounts.get_account(session, attempt.gateway_account_id)
+        gateway, ref = open_gateway(account), attempt.gateway_ref or ""
+    with closing(gateway):
+        reply = gateway.confirmation_page(ref, return_url=return_url)
+    if reply.value is not None:
+        return reply.value
+    if reply.status is ReplyStatus.UNREACHABLE:
+        raise TemporaryError("The payment gateway does not answer. Try again in a minute.")
+    # declined, paid or cancelled meanwhile: the look tells which
+    with unit_of_work() as session:
+        attempts.request_look(session, attempts.get_attempt(session, attempt.key))
+    raise ConflictError("This payment does not wait for you any more.")
+
+
 def _find_page_before(
     session: Session, open_gateway: OpenGateway, refill_id: UUID
 ) -> _PageBefore | None:
@@ -179,12 +205,18 @@ def _begin(
         customer_profile_ref=customer_ref or "",
         offer_to_save=offer_to_save and customer_ref is not None,
     )
+    gateway = open_gateway(account)
     attempt = attempts.begin_hosted_attempt(
         session,
         refill,
-        page_request={**asdict(request), "amount": str(request.amount)},
+        page_request={
+            **asdict(request),
+            "amount": str(request.amount),
+            attempts.PAGE_LIFE: gateway.payment_page_valid_for_s,
+        },
         patience=patience,
     )
     if attempt.state != AttemptState.SENDING:
+        gateway.close()
         raise ConflictError("This payment was already made or given up. Start a new one.")
-    return open_gateway(account), request
+    return gateway, request

@@ -71,6 +71,8 @@ class _Look:
     since: datetime
     customer_ref: str
     amount: Decimal
+    # the client's bank wanted a confirmation, and the time for it is over
+    is_too_late: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,7 @@ def _begin(
         since=attempt.first_sent_at,
         customer_ref=str(attempt.request.get("customer_profile_ref", "")),
         amount=refill.amount,
+        is_too_late=at >= attempt.first_sent_at + patience.confirmation,
     )
 
 
@@ -227,6 +230,8 @@ def _judge(
     if transaction.requested_amount != look.amount:
         text = "The gateway has another amount under this key."
         return _Found(_Seen.UNCLEAR, text=text, gateway_ref=ref)
+    if transaction.status is TransactionStatus.ACTION_REQUIRED and look.is_too_late:
+        return _cancel(look, transaction)
     if transaction.status is TransactionStatus.AWAITING_RELEASE:
         # a lost answer left the approved part reserved; releasing it is harmless to repeat
         answer = look.gateway.release(transaction, before_send=lambda: _is_open(unit_of_work, look))
@@ -236,6 +241,19 @@ def _judge(
         text = f"The gateway says: {transaction.status}."
         return _Found(_Seen.UNCLEAR, text=text, gateway_ref=ref)
     return _Found(_Seen.TRANSACTION, answer, gateway_ref=ref, lookup=lookup)
+
+
+def _cancel(look: _Look, transaction: GatewayTransaction) -> _Found:
+    """Nobody confirmed the charge in its time: end it at the gateway, so that nothing comes later.
+
+    Only what the gateway has cancelled is final; else the next look tells what has become of it.
+    """
+    ref = transaction.gateway_ref
+    if look.gateway.void(ref).outcome is not Outcome.APPROVED:
+        return _Found(_Seen.UNREADABLE, text="the unconfirmed charge could not be cancelled")
+    text = "The payment was not confirmed at the bank in time."
+    answer = ChargeAnswer(outcome=Outcome.DECLINED, gateway_ref=ref, text=text)
+    return _Found(_Seen.TRANSACTION, answer, gateway_ref=ref)
 
 
 def _is_open(unit_of_work: UnitOfWork, look: _Look) -> bool:

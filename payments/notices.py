@@ -9,7 +9,7 @@ from sqlalchemy import select
 from core.db import Session
 from core.errors import InvalidInputError
 from mail import templates
-from mail.queue import MailKind, queue_mail
+from mail.queue import MailKind, portal_address, queue_mail
 from payments.models import ChargeAttempt, Refill, SavedCard
 from tenants import client_blocks, clients, events
 from tenants.models import Reseller
@@ -42,6 +42,12 @@ def mail_auto_decline(session: Session, refill: Refill, next_try_at: datetime) -
 def mail_auto_suspension(session: Session, refill: Refill) -> None:
     """An automatic charge was declined for the last time."""
     _mail(session, refill, MailKind("auto_payment"), "auto_payment_suspended", f"auto:{refill.id}")
+
+
+def mail_confirmation(session: Session, refill: Refill) -> None:
+    """The bank wants the client to confirm a charge: the mail has the link to do it."""
+    kind = MailKind("auto_payment" if refill.source == "auto" else "payment")
+    _mail(session, refill, kind, "payment_confirmation", f"confirm:{refill.id}")
 
 
 def tell_staff(
@@ -135,6 +141,7 @@ def _mail(
             "reference": str(refill.id),
             "next_try_at": next_try_at,
             "timezone": client.timezone,
+            "payment_url": (f"{portal_address(reseller.portal_host)}/clients/refill/{refill.id}"),
         },
     )
     try:

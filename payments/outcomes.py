@@ -14,7 +14,7 @@ from core.clock import now
 from core.db import Session
 from core.errors import InvariantError
 from payments import attempts, dunning, gateway_accounts, notices, refills
-from payments.gateways.base import ChargeAnswer, Outcome
+from payments.gateways.base import CONFIRMATION_CODE, ChargeAnswer, Outcome
 from payments.models import ChargeAttempt, Refill, SavedCard
 from payments.patience import DEFAULT_PATIENCE, SWEEP_EVERY, Patience
 from payments.state import (
@@ -100,6 +100,8 @@ def _apply(
         case AttemptState.HELD:
             refills.move(refill, RefillNews.HELD, reason=answer.text)
             refill.next_look_at = now() + patience.held_look
+            if after is not before and answer.code == CONFIRMATION_CODE:
+                notices.mail_confirmation(session, refill)
         case AttemptState.UNKNOWN:
             refills.move(refill, RefillNews.UNKNOWN)
             _look_soon(session, refill, attempt, patience)

@@ -32,6 +32,8 @@ class Patience:
         timedelta(hours=1),
     )
     held_look: timedelta = timedelta(hours=1)
+    # A client whose bank wants a confirmation has this long for it, then the charge is cancelled.
+    confirmation: timedelta = timedelta(hours=24)
     # Two hours less than the gateway's duplicate window.
     resend_within: timedelta = timedelta(hours=6)
     # After each request that certainly did not leave, the wait until a new attempt.

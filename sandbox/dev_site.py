@@ -39,6 +39,10 @@ class Ports:
     def smtp(self) -> int:
         return self.web + 3
 
+    @property
+    def stripe(self) -> int:
+        return self.web + 4
+
     def url(self, port: int) -> str:
         """Address of a page on one of the ports."""
         return f"http://{HOST}:{port}"
@@ -50,12 +54,13 @@ class Ports:
             "authorizenet": self.authorizenet,
             "mailbox": self.mailbox,
             "smtp": self.smtp,
+            "stripe": self.stripe,
         }
 
 
 def parse_ports(text: str) -> Ports:
     """Ports from the value of PORT; raises SiteError."""
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65532:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65531:
         raise SiteError(f"PORT={text} is not a port from 1 to 65532.")
     return Ports(int(text))
 
@@ -75,7 +80,7 @@ def check_ports_free(ports: Ports) -> None:
 
 
 def _suggest(ports: Ports) -> int:
-    return ports.web + 100 if ports.web + 100 <= 65532 else 8080
+    return ports.web + 100 if ports.web + 100 <= 65531 else 8080
 
 
 def load_secrets(path: Path) -> dict[str, str]:

@@ -41,8 +41,8 @@ def make_settings(
 ) -> dict[str, str]:
     """Settings of the product on this site, by the names of `core/config.py`.
 
-    `site_urls` has base, authorizenet, mailbox and smtp; `database_urls` owner, office, panel,
-    platform and redis.
+    `site_urls` has base, authorizenet, stripe, mailbox and smtp; `database_urls` owner, office,
+    panel, platform and redis.
     """
     gateway = site_urls["authorizenet"]
     return {
@@ -63,7 +63,10 @@ def make_settings(
         "AUTHORIZENET_LIVE_HOSTED_URL": gateway,
         "AUTHORIZENET_TEST_API_URL": f"{gateway}/xml/v1/request.api",
         "AUTHORIZENET_TEST_HOSTED_URL": gateway,
-        "SANDBOX_URLS": f"mailbox={site_urls['mailbox']},authorizenet={gateway}",
+        "STRIPE_API_URL": site_urls["stripe"],
+        "SANDBOX_URLS": (
+            f"mailbox={site_urls['mailbox']},authorizenet={gateway},stripe={site_urls['stripe']}"
+        ),
     }
 
 
@@ -78,9 +81,12 @@ def _sandboxes(site: Site) -> list[Program]:
     gateway = [PYTHON, "-m", "sandbox.authorizenet", "--host", HOST]
     gateway += ["--port", str(ports.authorizenet)]
     gateway += ["--state", str(site.var_dir / "authorizenet.sqlite")]
+    stripe = [PYTHON, "-m", "sandbox.stripe", "--host", HOST, "--port", str(ports.stripe)]
+    stripe += ["--state", str(site.var_dir / "stripe.sqlite")]
     return [
         Program("mailbox", mailbox, SANDBOXES, grace_s=2, environment=site.environment),
         Program("authorizenet", gateway, SANDBOXES, grace_s=2, environment=site.environment),
+        Program("stripe", stripe, SANDBOXES, grace_s=2, environment=site.environment),
     ]
 
 
@@ -122,6 +128,7 @@ def _addresses(ports: Ports) -> dict[str, str]:
         "Client panel": f"{base}/clients/",
         "Mailbox": ports.url(ports.mailbox),
         "Authorize.net sandbox": ports.url(ports.authorizenet),
+        "Stripe sandbox": ports.url(ports.stripe),
         "Metrics": f"{base}/metrics",
     }
 

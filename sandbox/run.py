@@ -133,6 +133,7 @@ class Run:
             {
                 "base": ports.url(ports.web),
                 "authorizenet": ports.url(ports.authorizenet),
+                "stripe": ports.url(ports.stripe),
                 "mailbox": ports.url(ports.mailbox),
                 "smtp": ports.url(ports.smtp),
             },

@@ -42,7 +42,7 @@ def fill_cards(
         cards = saved_cards.sync_cards(unit_of_work, open_one, client_id)
         if not cards:
             sandbox.type_card(
-                f"demo-{reseller.code}"[:20],
+                reseller,
                 customer_ref,
                 number=OTHER_CARD if plan.number % 2 else GOOD_CARD,
                 zip_code=plan.card_zip,

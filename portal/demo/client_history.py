@@ -34,7 +34,6 @@ class Setup:
     terms: Mapping[str, int]
     tax_profile_id: int
     payment_account_ids: tuple[int, ...]
-    merchant_login: str
     package_ids: Mapping[str, int]
 
 

@@ -36,7 +36,7 @@ from portal.demo import client_packages
 from portal.demo.client_cards import fill_cards
 from portal.demo.client_history import Setup, fill_client
 from portal.demo.plan import PASSWORD, RESELLERS, ClientPlan, ResellerPlan, plan_clients
-from portal.demo.sandbox import SandboxGateway
+from portal.demo.sandbox import SandboxGateway, open_sandbox
 from tenants import resellers, staff
 from tenants.models import PlatformUser, Reseller, User
 from tenants.permissions import ALL_PERMISSIONS, VIEWER_PERMISSIONS, Permission
@@ -72,11 +72,11 @@ def fill(settings: Settings, *, clients_of: PlanClients = plan_clients) -> None:
     if _is_filled(marker):
         return
     with ExitStack() as stack:
-        gateway = SandboxGateway(settings)
-        stack.callback(gateway.close)
         _refuse_foreign_data()
         _make_platform_staff()
         for plan in RESELLERS:
+            gateway = open_sandbox(settings, plan)
+            stack.callback(gateway.close)
             tenant = _make_tenant(settings, gateway, plan)
             with tenant_scope(tenant.scope):
                 _fill_tenant(settings, gateway, tenant, clients_of(plan))
@@ -237,26 +237,29 @@ def _make_setup(
         profiles[made_profile.name] = made_profile.id
     _ensure_rates(session, reseller_id, plan.currency)
     accounts = {one.name: one.id for one in payment_accounts.list_accounts(session, reseller_id)}
-    for name in ("Bank", "Cash desk", "Authorize.net"):
+    for name in ("Bank", "Cash desk", gateway.name):
         if name not in accounts:
             accounts[name] = payment_accounts.create_account(
                 session, reseller_id=reseller_id, name=name
             ).id
-    login = f"demo-{plan.code}"[:20]
     if not gateway_accounts.list_accounts(session, reseller_id):
+        ring = settings.credential_key_ring
         account = gateway_accounts.create_account(
             session,
             reseller_id=reseller_id,
-            gateway="authorizenet",
-            name="Authorize.net",
+            gateway=gateway.gateway,
+            name=gateway.name,
             description="Visa, Mastercard, American Express, Discover",
-            payment_account_id=accounts["Authorize.net"],
+            payment_account_id=accounts[gateway.name],
             currency=plan.currency,
             live=False,
-            credentials=gateway.open_merchant(login, plan.currency, plan.name),
-            key_ring=settings.credential_key_ring,
+            credentials=gateway.open_merchant(plan),
+            key_ring=ring,
         )
-        gateway.register_webhook(login, gateway_accounts.webhook_url(account, settings.base_url))
+        url = gateway_accounts.webhook_url(account, settings.base_url)
+        gateway_accounts.replace_credentials(
+            session, account, gateway.register_webhook(plan, url), ring
+        )
     return Setup(
         reseller_id=reseller_id,
         terms={
@@ -265,7 +268,6 @@ def _make_setup(
         },
         tax_profile_id=profiles["Standard"],
         payment_account_ids=(accounts["Bank"], accounts["Cash desk"], accounts["General"]),
-        merchant_login=login,
         package_ids=client_packages.ensure_packages(session, reseller_id, plan),
     )
 

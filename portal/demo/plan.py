@@ -32,6 +32,7 @@ class ResellerPlan:
     tax_id: str
     parent: str | None = None
     panel_logins: tuple[str, ...] = ()
+    gateway: str = "authorizenet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ RESELLERS = (
         address="Calle de Alcalá 48\n28014 Madrid\nEspaña",
         tax_id="ESB12345674",
         panel_logins=("aceites", "agora", "alpen"),
+        gateway="stripe",
     ),
 )
 

@@ -123,19 +123,19 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _free_port() -> int:
-    """A port whose three neighbours are free too."""
+    """A port whose four neighbours are free too."""
     for _ in range(50):
         with ExitStack() as stack:
             first = stack.enter_context(socket.socket())
             first.bind(("127.0.0.1", 0))
             port: int = first.getsockname()[1]
             try:
-                for neighbour in range(port + 1, port + 4):
+                for neighbour in range(port + 1, port + 5):
                     stack.enter_context(socket.socket()).bind(("127.0.0.1", neighbour))
             except (OSError, OverflowError):
                 continue
             return port
-    raise AssertionError("there are no four free ports in a row")
+    raise AssertionError("there are no five free ports in a row")
 
 
 def _read_environment(path: Path) -> dict[str, str]:

@@ -52,9 +52,9 @@ class RunningSite:
 
 
 def _free_ports() -> int:
-    """A port whose three next ones are free too."""
-    for first in range(20000 + os.getpid() % 5000 * 4, 60000, 4):
-        sockets = [socket.socket() for _ in range(4)]
+    """A port whose four next ones are free too."""
+    for first in range(20000 + os.getpid() % 5000 * 5, 60000, 5):
+        sockets = [socket.socket() for _ in range(5)]
         try:
             for number, one in enumerate(sockets):
                 one.bind((HOST, first + number))
@@ -65,7 +65,7 @@ def _free_ports() -> int:
         finally:
             for one in sockets:
                 one.close()
-    raise AssertionError("no four free ports in a row")
+    raise AssertionError("no five free ports in a row")
 
 
 def _wait(true: Callable[[], bool]) -> None:
@@ -255,9 +255,9 @@ def test_nothing_is_left_when_the_supervisor_is_killed_with_9(var: Path) -> None
 
 
 def test_a_port_above_the_last_one_is_refused() -> None:
-    assert parse_ports("65532").smtp == 65535
+    assert parse_ports("65531").stripe == 65535
     with pytest.raises(SiteError):
-        parse_ports("65533")
+        parse_ports("65532")
 
 
 def test_an_environment_file_is_read_back_as_it_was_written(tmp_path: Path) -> None:

@@ -1,10 +1,20 @@
 """The payment gateway form."""
 
 from flask_babel import lazy_gettext as _l
-from wtforms import Form, IntegerField, PasswordField, RadioField, SelectField, StringField
+from wtforms import (
+    Field,
+    Form,
+    HiddenField,
+    IntegerField,
+    PasswordField,
+    RadioField,
+    SelectField,
+    StringField,
+)
 from wtforms.validators import InputRequired, Length, Optional
 
 from core.currencies import list_active_currencies
+from payments.gateway_accounts import CREDENTIAL_FIELDS
 from portal.card_numbers import no_card_number
 from portal.fields import to_choices
 
@@ -20,18 +30,27 @@ class GatewayForm(Form):
         _l("Payment account"), [InputRequired(_l("Choose a payment account."))], coerce=int
     )
     position = IntegerField(_l("Position"), [Optional()], default=1)
+    # of Authorize.net
     login = PasswordField(_l("API login ID"))
     transaction_key = PasswordField(_l("Transaction key"))
     signature_key = PasswordField(_l("Signature key"))
+    # of Stripe
+    secret_key = PasswordField(_l("Secret key"))
+    webhook_secret = PasswordField(_l("Webhook signing secret"))
 
-    @property
-    def credentials(self) -> dict[str, str]:
-        fields = (self.login, self.transaction_key, self.signature_key)
-        return {field.short_name: field.data or "" for field in fields}
+    def credential_fields(self, gateway: str) -> list[Field]:
+        """The fields of one gateway, in the order of the form."""
+        return [self[name] for name in CREDENTIAL_FIELDS[gateway]]
+
+    def credentials(self, gateway: str) -> dict[str, str]:
+        """What was typed for it."""
+        return {field.short_name: field.data or "" for field in self.credential_fields(gateway)}
 
 
 class NewGatewayForm(GatewayForm):
-    """A new one also says which currency it takes and whether real money moves."""
+    """A new one also says whose it is, which currency it takes and whether real money moves."""
+
+    gateway = HiddenField()
 
     reseller_id = SelectField(_l("Reseller"), coerce=int)
     currency = SelectField(_l("Currency"), [InputRequired(_l("Choose a currency."))])

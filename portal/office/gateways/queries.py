@@ -70,12 +70,12 @@ def list_gateways(session: Session, base_url: str) -> list[GatewayRow]:
     ]
 
 
-def has_same(session: Session, reseller_id: int, form: NewGatewayForm) -> bool:
+def has_same(session: Session, reseller_id: int, gateway: str, form: NewGatewayForm) -> bool:
     """Whether this account was made already: the form was sent twice."""
     found = session.scalar(
         select(GatewayAccount).where(
             GatewayAccount.reseller_id == reseller_id,
-            GatewayAccount.gateway == "authorizenet",
+            GatewayAccount.gateway == gateway,
             GatewayAccount.name == " ".join((form.name.data or "").split()),
             GatewayAccount.currency == form.currency.data,
             GatewayAccount.live == (form.mode.data == "live"),
@@ -85,4 +85,6 @@ def has_same(session: Session, reseller_id: int, form: NewGatewayForm) -> bool:
     if found is None:
         return False
     tails = {one.field: one.last_four for one in gateway_accounts.describe_credentials(found)}
-    return all(tails.get(name, "") in text for name, text in form.credentials.items() if text)
+    return all(
+        tails.get(name, "") in text for name, text in form.credentials(gateway).items() if text
+    )

@@ -27,6 +27,8 @@ from tenants.permissions import Permission
 
 bp = Blueprint("office_gateways", __name__, url_prefix="/office/gateways")
 CHANGED = "gateways-changed"
+# names of companies: the same in every language
+NAMES = {"authorizenet": "Authorize.net", "stripe": "Stripe"}
 
 
 @bp.get("/")
@@ -38,6 +40,7 @@ def index() -> ResponseReturnValue:
         "office/gateways/index.html",
         "office/gateways/_list.html",
         rows=rows,
+        names=NAMES,
         may_write=current_viewer().may(Permission.GATEWAYS_WRITE),
         is_family=len(current_scope().reseller_ids) > 1,
     )
@@ -48,7 +51,8 @@ def index() -> ResponseReturnValue:
 def new() -> ResponseReturnValue:
     with unit_of_work() as session:
         home = resellers.get_reseller(session, current_scope().home_reseller_id)
-        form = NewGatewayForm(reseller_id=home.id, currency=home.currency)
+        gateway = _gateway(request.args.get("gateway", ""))
+        form = NewGatewayForm(reseller_id=home.id, currency=home.currency, gateway=gateway)
         _offer(session, form, home.id)
     return _draw(form)
 
@@ -59,9 +63,10 @@ def create() -> ResponseReturnValue:
     """Sent twice it is refused the second time: a currency has one enabled account."""
     home_id = current_scope().home_reseller_id
     form = NewGatewayForm(request.form, data={"reseller_id": home_id})
+    gateway = form.gateway.data = _gateway(form.gateway.data or "")
     with unit_of_work() as session:
         _offer(session, form, form.reseller_id.data or home_id)
-        is_repeated = queries.has_same(session, form.reseller_id.data or home_id, form)
+        is_repeated = queries.has_same(session, form.reseller_id.data or home_id, gateway, form)
     if is_repeated:
         return _saved(form)
     if not form.validate():
@@ -71,14 +76,14 @@ def create() -> ResponseReturnValue:
             gateway_accounts.create_account(
                 session,
                 reseller_id=form.reseller_id.data,
-                gateway="authorizenet",
+                gateway=gateway,
                 name=form.name.data or "",
                 description=form.description.data or "",
                 payment_account_id=form.payment_account_id.data,
                 currency=form.currency.data,
                 live=form.mode.data == "live",
                 position=form.position.data or 1,
-                credentials=form.credentials,
+                credentials=form.credentials(gateway),
                 key_ring=_settings().credential_key_ring,
             )
     except InvalidInputError as error:
@@ -118,7 +123,10 @@ def update(account_id: int) -> ResponseReturnValue:
                 position=form.position.data or 1,
             )
             gateway_accounts.replace_credentials(
-                session, stored, form.credentials, _settings().credential_key_ring
+                session,
+                stored,
+                form.credentials(stored.gateway),
+                _settings().credential_key_ring,
             )
     except InvalidInputError as error:
         put_error(form, error)
@@ -165,6 +173,11 @@ def _describe(account: GatewayAccount, reply: Reply[AccountInfo]) -> tuple[str, 
     info = reply.value
     if not reply.ok or info is None:
         return _("The gateway refuses these credentials: %(text)s", text=reply.text), "error"
+    if not info.reports_enabled and account.gateway == "stripe":
+        return _(
+            "The key is right, but it may not read payments. Give it that right at Stripe: without"
+            " it a lost answer cannot be looked up."
+        ), "error"
     if not info.reports_enabled:
         return _(
             "The credentials are right, but the gateway’s transaction details API is off."
@@ -178,6 +191,12 @@ def _describe(account: GatewayAccount, reply: Reply[AccountInfo]) -> tuple[str, 
         ), "warning"
     if info.test_mode and account.live:
         return _("Connected, but the gateway runs in test mode: it charges nothing."), "warning"
+    if account.gateway == "stripe" and "webhook_secret" not in account.credentials:
+        return _(
+            "Connected to %(name)s. Enter the webhook’s address at Stripe and its signing secret"
+            " here, so that payments are known at once.",
+            name=info.name,
+        ), "warning"
     return _("Connected to %(name)s.", name=info.name), "success"
 
 
@@ -222,10 +241,17 @@ def _draw(
         "office/gateways/_form.html",
         status=status,
         form=form,
+        gateway=account.gateway if account else form.data["gateway"],
+        names=NAMES,
         account=account,
         stored=gateway_accounts.describe_credentials(account) if account else [],
     )
     return hx(page, trigger={"dialog:open": {}}) if status == 200 else page
+
+
+def _gateway(wanted: str) -> str:
+    """One that we know; who asks for none gets the first."""
+    return wanted if wanted in NAMES else next(iter(NAMES))
 
 
 def _settings() -> Settings:

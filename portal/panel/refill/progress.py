@@ -15,7 +15,8 @@ class Progress:
     """`state` as of the progress component; `next` names the step offered.
 
     Next steps: `page` (the gateway's page can be opened), `way` (that, or paying another way),
-    `retry` (a new payment makes sense), `rest` (only a part was paid), `done`, or none.
+    `confirm` (the bank's page), `retry` (a new payment makes sense), `rest` (only a part was paid),
+    `done`, or none.
     """
 
     state: str
@@ -71,7 +72,9 @@ def _unknown(watch: Watch, _is_back: bool) -> Progress:
     )
 
 
-def _held(watch: Watch, _is_back: bool) -> Progress:
+def _held(watch: Watch, is_back: bool) -> Progress:
+    if watch.needs_confirmation:
+        return _to_confirm(watch, is_back)
     return Progress(
         "unknown",
         _("%(amount)s is held for review", amount=_amount(watch)),
@@ -80,6 +83,22 @@ def _held(watch: Watch, _is_back: bool) -> Progress:
             " nothing for you to do; please do not pay again. Your balance grows when it is"
             " approved, and nothing is charged if it is not."
         ),
+    )
+
+
+def _to_confirm(watch: Watch, is_back: bool) -> Progress:
+    if is_back:
+        title = _("We are asking the gateway about %(amount)s", amount=_amount(watch))
+        text = _("We are asking whether your bank has let the payment through.")
+        return Progress("running", title, text, "confirm")
+    return Progress(
+        "unknown",
+        _("Your bank wants you to confirm %(amount)s", amount=_amount(watch)),
+        _(
+            "Nothing is charged until you confirm it on your bank's page. You have a day for it;"
+            " after that the payment is cancelled."
+        ),
+        "confirm",
     )
 
 

@@ -46,7 +46,7 @@ class Watch:
     """One refill as its progress box needs it; balances are those of this moment.
 
     `was_tried` means that the gateway was asked before and nothing was charged. `balance_after`
-    is Live right after the payment was booked.
+    is Live right after the payment was booked. `needs_confirmation`: the client's bank asks it.
     """
 
     me: Me
@@ -54,6 +54,7 @@ class Watch:
     card: SavedCard | None
     was_tried: bool
     balance_after: Decimal | None
+    needs_confirmation: bool = False
 
 
 def read_desk(session: Session) -> Desk:
@@ -95,7 +96,9 @@ def watch(session: Session, refill_id: UUID) -> Watch:
     card = None
     if refill.saved_card_id is not None:
         card = session.scalar(select(SavedCard).where(SavedCard.id == refill.saved_card_id))
-    was_tried = refill.state == "requested" and attempts.find_latest(session, refill_id) is not None
+    latest = attempts.find_latest(session, refill_id)
+    was_tried = refill.state == "requested" and latest is not None
+    needs_confirmation = latest is not None and attempts.needs_confirmation(latest)
     balance_after = session.scalar(
         select(LedgerLine.balance_after)
         .join(
@@ -107,7 +110,7 @@ def watch(session: Session, refill_id: UUID) -> Watch:
         )
         .where(Transaction.id == refill_id, LedgerLine.account == "client_live")
     )
-    return Watch(read_me(session), refill, card, was_tried, balance_after)
+    return Watch(read_me(session), refill, card, was_tried, balance_after, needs_confirmation)
 
 
 def _list_cards(session: Session, account: GatewayAccount | None) -> list[SavedCard]:

@@ -126,6 +126,30 @@ def open_page(refill_id: UUID) -> ResponseReturnValue:
     return _open_page(refill_id, refill.amount, cast("Source", refill.source))
 
 
+@bp.post("/<uuid:refill_id>/confirm")
+@panel_view
+def confirm(refill_id: UUID) -> ResponseReturnValue:
+    """To the bank's page where the client confirms a charge; opened twice it is one charge."""
+    with unit_of_work() as session:
+        refills.get_refill(session, refill_id)
+    try:
+        page = hosted_pages.open_confirmation(
+            unit_of_work,
+            gateway_opener(),
+            refill_id=refill_id,
+            return_url=url_for(".come_back", refill_id=refill_id, _external=True),
+        )
+    except (TemporaryError, ConflictError) as error:
+        flash(refusal(error), "error")
+        return _go_to(refill_id)
+    return leave_for(
+        page,
+        title=_("To your bank"),
+        text=_("Your bank wants you to confirm this payment. Afterwards you come back here."),
+        back_href=url_for(".show", refill_id=refill_id),
+    )
+
+
 @bp.get("/<uuid:refill_id>/return")
 @panel_view
 def come_back(refill_id: UUID) -> ResponseReturnValue:
