@@ -19,9 +19,10 @@ from portal.app import create_app
 from sandbox.embedded import start_postgres, start_redis
 from tests.conftest import settings_environment
 from tests.faults.rig import Rig, configure
-from tests.payments.till import Till, open_till
+from tests.payments.till import Till, open_stripe_till, open_till, take_events
 from tests.sandbox.authorizenet_server import running_sandbox
 from tests.sandbox.mailbox_server import running_mailbox
+from tests.sandbox.stripe_server import running_stripe
 from worker.broker import make_producer
 from worker.send import make_sender
 
@@ -38,12 +39,17 @@ def site(settings: Settings) -> Iterator[Rig]:
     folder = Path(tempfile.mkdtemp(prefix="portal-faults-"))
     postgres = start_postgres(folder / "postgres")
     redis = start_redis(folder / "redis")
-    with running_sandbox() as sandbox, running_mailbox() as mailbox:
+    with (
+        running_sandbox() as sandbox,
+        running_stripe() as stripe,
+        running_mailbox() as mailbox,
+    ):
         environment = {
             **settings_environment(postgres, redis.url, **SHORT),
             "SMTP_PORT": str(mailbox.smtp_port),
             "AUTHORIZENET_TEST_API_URL": sandbox.api_url,
             "AUTHORIZENET_TEST_HOSTED_URL": sandbox.hosted_url,
+            "STRIPE_API_URL": stripe.url,
             "VAR_DIR": str(folder),
         }
         made = Settings(**{name.lower(): value for name, value in environment.items()})
@@ -65,6 +71,7 @@ def site(settings: Settings) -> Iterator[Rig]:
             folder,
             url,
             None,  # type: ignore[arg-type]
+            stripe,
         )
         server.shutdown()
         thread.join()
@@ -87,6 +94,21 @@ def rig(site: Rig) -> Iterator[Rig]:
     site.sandbox.control("webhooks", is_on=False)
     site.mailbox.clear()
     rig = Rig(**{**vars(site), "till": _open(site), "_workers": []})
+    yield rig
+    rig.end_workers()
+
+
+@pytest.fixture
+def stripe_rig(site: Rig) -> Iterator[Rig]:
+    """As `rig`, with a tenant whose account is at Stripe."""
+    site.redis.flush()
+    site.stripe.control("reset")
+    site.stripe.behave()
+    site.stripe.control("webhooks", is_on=False)
+    site.mailbox.clear()
+    till = open_stripe_till(site.stripe, site.settings, f"Acme{next(_numbers)}")
+    take_events(till, site.web_url)
+    rig = Rig(**{**vars(site), "sandbox": site.stripe, "till": till, "_workers": []})
     yield rig
     rig.end_workers()
 

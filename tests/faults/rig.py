@@ -31,6 +31,7 @@ from sandbox.embedded import Postgres, Redis
 from tests.payments.till import Till
 from tests.sandbox.authorizenet_server import RunningSandbox
 from tests.sandbox.mailbox_server import MailboxServer
+from tests.sandbox.stripe_server import RunningStripe
 from worker.sweeps.mail import find_waiting_mail
 from worker.sweeps.payments import find_due_clients, find_unhandled_events, find_waiting_refills
 
@@ -102,13 +103,14 @@ class Rig:
 
     postgres: Postgres
     redis: Redis
-    sandbox: RunningSandbox
+    sandbox: RunningSandbox | RunningStripe
     mailbox: MailboxServer
     settings: Settings
     environment: dict[str, str]
     folder: Path
     web_url: str
     till: Till
+    stripe: RunningStripe
     _workers: list[WorkerProcess] = field(default_factory=list)
 
     def start_worker(self, **environment: str) -> WorkerProcess:

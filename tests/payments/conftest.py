@@ -7,8 +7,9 @@ import pytest
 from core import jobs
 from core.jobs import Job
 from mail import queue
-from tests.payments.till import Till, open_till
+from tests.payments.till import Till, open_stripe_till, open_till
 from tests.sandbox.authorizenet_server import RunningSandbox, running_sandbox
+from tests.sandbox.stripe_server import RunningStripe, running_stripe
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +24,20 @@ def till(clean_database, settings, gateway_process: RunningSandbox) -> Till:
     gateway_process.behave()
     queue.configure(settings)
     return open_till(gateway_process, settings)
+
+
+@pytest.fixture(scope="session")
+def stripe_process() -> Iterator[RunningStripe]:
+    with running_stripe() as running:
+        yield running
+
+
+@pytest.fixture
+def stripe_till(clean_database, settings, stripe_process: RunningStripe) -> Till:
+    """Acme's till, at Stripe's well-behaved stand-in."""
+    stripe_process.behave()
+    queue.configure(settings)
+    return open_stripe_till(stripe_process, settings)
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from payments.patience import DEFAULT_PATIENCE, Patience
 from tenants.models import Event
 from tests.factories import cast
 from tests.sandbox.authorizenet_server import Merchant, RunningSandbox
+from tests.sandbox.stripe_server import RunningStripe
 
 # Nobody waits for the few seconds between two looks at one page.
 AT_ONCE = replace(DEFAULT_PATIENCE, ask_every=timedelta(0))
@@ -236,3 +237,43 @@ def later(moment: datetime | None = None, **span: float) -> Iterator[None]:
     """Our clock some time ahead of now, or of `moment`; it goes on ticking."""
     with time_machine.travel((moment or now()) + timedelta(**span), tick=True):
         yield
+
+
+def open_stripe_till(
+    sandbox: RunningStripe, settings: Settings, name: str = "Acme", **client: object
+) -> Till:
+    """As `open_till`, with an account at Stripe; its events go nowhere yet."""
+    currency = str(client.get("currency", "USD"))
+    tenant = cast.make_tenant(name, name.lower(), currency=currency)
+    made = cast.make_client(tenant, f"Client of {name}", login=name.lower(), **client)
+    merchant = sandbox.add_account(name=name, currency=currency)
+    here = settings.model_copy(
+        update={"stripe_api_url": sandbox.url, "gateway_read_timeout_s": 5.0}
+    )
+    with tenant_scope(tenant.scope), unit_of_work() as session:
+        account = gateway_accounts.create_account(
+            session,
+            reseller_id=tenant.id,
+            gateway="stripe",
+            name="Cards",
+            payment_account_id=payment_accounts.get_general(session, tenant.id).id,
+            currency=currency,
+            live=False,
+            credentials={"secret_key": merchant.secret_key},
+            key_ring=settings.credential_key_ring,
+        )
+        account_id = account.id
+    return Till(tenant, made, merchant, account_id, here)  # type: ignore[arg-type]
+
+
+def take_events(till: Till, base_url: str) -> str:
+    """Have Stripe's events sent to the till's own address; the secret that signs them."""
+    with till.work() as session:
+        account = gateway_accounts.get_account(session, till.account_id)
+        secret: str = till.merchant.add_endpoint(  # type: ignore[attr-defined]
+            gateway_accounts.webhook_url(account, base_url)
+        )
+        gateway_accounts.replace_credentials(
+            session, account, {"webhook_secret": secret}, till.settings.credential_key_ring
+        )
+    return secret

@@ -28,7 +28,7 @@ from payments.gateways.base import (
 )
 from payments.gateways.stripe import reading, requests_of, webhook
 from payments.gateways.stripe.lookup import find_by_key
-from payments.gateways.stripe.money import Mover, dict_of
+from payments.gateways.stripe.money import INVALID, Mover, dict_of
 from payments.gateways.stripe.transport import (
     DEFAULT_TIMEOUT_S,
     NotSentError,
@@ -117,7 +117,7 @@ class StripeGateway:
         try:
             params = requests_of.payment_page_params(request, expires_at)
         except ValueError as error:
-            return Reply(ReplyStatus.REFUSED, code="invalid_request", text=str(error))
+            return Reply(ReplyStatus.REFUSED, code=INVALID, text=str(error))
         return self._session_page(params)
 
     def confirmation_page(self, gateway_ref: str, *, return_url: str) -> Reply[HostedPage]:

@@ -23,6 +23,8 @@ from payments.gateways.stripe.transport import NotSentError, UnclearError
 Connect = Callable[[], AbstractContextManager[Any]]
 Fetch = Callable[[str], Reply[GatewayTransaction]]
 
+# Our own code for a request that was never sent because a value does not fit.
+INVALID = "invalid_request"
 _REPLAYED = "Idempotent-Replayed"
 # The request was understood and not begun: no money can have moved.
 _REFUSALS = (400, 401, 403, 404)
@@ -41,7 +43,7 @@ class Mover:
         try:
             params = requests_of.charge_params(request)
         except ValueError as error:
-            return _refused("invalid_request", str(error))
+            return _refused(INVALID, str(error))
         return self._send(
             lambda api: api.payment_intents.create(params, {"idempotency_key": request.key}),
             read_intent,
@@ -52,7 +54,7 @@ class Mover:
         try:
             params = requests_of.refund_params(request)
         except ValueError as error:
-            return _refused("invalid_request", str(error))
+            return _refused(INVALID, str(error))
         return self._send(
             lambda api: api.refunds.create(params, {"idempotency_key": request.key}), read_refund
         )

@@ -7,7 +7,6 @@ import socket
 import pytest
 
 from tests.payments.gateways.contract import GatewayContract
-from tests.sandbox.stripe_server import running_stripe
 from tests.sandbox.webhook_receiver import receiving
 
 _CARDS = {
@@ -74,12 +73,6 @@ class AccountOfStripe:
             posted = self._receiver.next()
             if json.loads(posted.raw)["type"] == "payment_intent.succeeded":
                 return posted.headers, posted.raw
-
-
-@pytest.fixture(scope="module")
-def stripe_process():
-    with running_stripe() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture

@@ -233,6 +233,43 @@ class TestGateways:
         assert f"/webhooks/authorizenet/{row.webhook_token}" in pages
         assert "sandbox" in pages
 
+    def test_stripe_has_its_own_form_and_its_secret_can_follow(
+        self, as_owner: Browser, acme: Tenant, form: dict[str, str]
+    ) -> None:
+        page = as_owner.get(GATEWAYS + "new?gateway=stripe").text
+        assert "Stripe account" in page
+        assert "Webhook signing secret" in page
+        assert "Transaction key" not in page
+        given = {**form, "gateway": "stripe", "secret_key": "sk_test_51Habcdefgh4321"}
+        for _click in range(2):
+            assert as_owner.post(GATEWAYS + "new", data=given).status_code == 303
+        (row,) = desk.stored(acme, GatewayAccount)
+        assert (row.gateway, list(row.credentials)) == ("stripe", ["secret_key"])
+        listed = as_owner.get(GATEWAYS).text
+        assert f"/webhooks/stripe/{row.webhook_token}" in listed
+        assert "not entered yet" in listed
+
+        as_owner.post(f"{GATEWAYS}{row.id}", data={**form, "webhook_secret": "whsec_abcdefgh8765"})
+
+        listed = as_owner.get(GATEWAYS).text + as_owner.get(f"{GATEWAYS}{row.id}").text
+        assert "•••• 8765" in listed
+        assert "not entered yet" not in listed
+        assert "whsec_abc" not in listed
+        assert "sk_test_51" not in listed
+
+    @pytest.mark.parametrize(
+        ("key", "mode"), [("sk_live_51Habcdefgh", "sandbox"), ("sk_test_51Habcdefgh", "live")]
+    )
+    def test_a_key_of_the_other_mode_is_refused_at_its_field(
+        self, as_owner: Browser, acme: Tenant, form: dict[str, str], key: str, mode: str
+    ) -> None:
+        answer = as_owner.post(
+            GATEWAYS + "new", data={**form, "gateway": "stripe", "mode": mode, "secret_key": key}
+        )
+        assert answer.status_code == 422
+        assert "secret key: it begins with" in answer.text
+        assert desk.stored(acme, GatewayAccount) == []
+
     def test_an_empty_credential_keeps_what_is_stored(
         self, as_owner: Browser, acme: Tenant, form: dict[str, str]
     ) -> None:

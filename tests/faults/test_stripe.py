@@ -1,0 +1,104 @@
+"""Stripe: killed, lost, repeated, told by strangers; one charge and one posting each time."""
+
+import json
+import time
+
+import pytest
+import requests
+from sqlalchemy import func, select
+
+from payments import gateway_accounts
+from payments.models import GatewayEvent
+from sandbox.stripe.webhooks import signature_of
+from tests.faults.rig import Rig, wait_for
+
+pytestmark = pytest.mark.fault
+
+
+@pytest.fixture
+def rig(stripe_rig: Rig) -> Rig:
+    return stripe_rig
+
+
+def count_events(rig: Rig, *, handled: bool = False) -> int:
+    with rig.till.work() as session:
+        wanted = select(func.count()).select_from(GatewayEvent)
+        if handled:
+            wanted = wanted.where(GatewayEvent.handled_at.is_not(None))
+        return session.scalars(wanted).one()
+
+
+def test_killed_before_stripe_has_done_anything(rig: Rig):
+    card = rig.till.save_card()
+    rig.sandbox.misbehave("delay_before", delay_s=2)
+    worker = rig.start_worker()
+    refill_id = rig.till.request(card)
+    rig.wait_until_state(refill_id, "processing")
+    time.sleep(0.5)
+    worker.kill()
+    rig.start_worker()
+    rig.settle(refill_id)
+    rig.prove_one_charge(refill_id)
+
+
+def test_killed_after_the_charge_and_before_the_answer(rig: Rig):
+    card = rig.till.save_card()
+    rig.sandbox.misbehave("delay_after", delay_s=2)
+    worker = rig.start_worker()
+    refill_id = rig.till.request(card)
+    rig.wait_until_charged()
+    worker.kill()
+    assert rig.till.refill(refill_id).state == "processing"
+    rig.start_worker()
+    rig.settle(refill_id)
+    rig.prove_one_charge(refill_id)
+
+
+@pytest.mark.parametrize("fault", ["drop_after", "drop_before", "http_500_after", "http_429"])
+def test_an_answer_or_a_request_is_lost(rig: Rig, fault):
+    """A 500 is kept for the key and told again: only the look-up can find the charge."""
+    card = rig.till.save_card()
+    rig.sandbox.misbehave(fault)
+    rig.start_worker()
+    refill_id = rig.till.request(card)
+    rig.settle(refill_id)
+    rig.prove_one_charge(refill_id)
+
+
+def test_the_same_webhook_five_times(rig: Rig):
+    card = rig.till.save_card()
+    rig.sandbox.misbehave("drop_after")
+    rig.sandbox.control("webhooks", is_on=True, repeat=5)
+    rig.start_worker()
+    refill_id = rig.till.request(card)
+    rig.settle(refill_id)
+    rig.prove_one_charge(refill_id)
+    wait_for("events", lambda: count_events(rig) > 0)
+    wait_for("every event handled", lambda: count_events(rig, handled=True) == count_events(rig))
+    assert rig.till.postings(refill_id) == 1
+
+
+def test_an_event_of_a_stranger_gives_nothing_and_the_address_goes_on_working(rig: Rig):
+    card = rig.till.save_card()
+    refill_id = rig.till.request(card)
+    rig.sandbox.control("webhooks", is_on=True, wrong_signature=True)
+    rig.start_worker()
+    rig.wait_until_state(refill_id, "succeeded")
+    key, ref = rig.till.attempt(refill_id).key, rig.till.attempt(refill_id).gateway_ref
+    body = json.dumps(
+        {"id": "evt_forged", "type": "payment_intent.succeeded", "livemode": False,
+         "data": {"object": {"object": "payment_intent", "id": ref, "metadata": {"attempt": key}}}}
+    ).encode()  # fmt: skip
+    with rig.till.work() as session:
+        account = gateway_accounts.get_account(session, rig.till.account_id)
+        address = gateway_accounts.webhook_url(account, rig.web_url)
+    header = signature_of(["whsec_of_globex"], body, int(time.time()))
+    answer = requests.post(address, data=body, headers={"Stripe-Signature": header}, timeout=20)
+    assert answer.status_code == 401
+    assert key not in answer.text
+    assert count_events(rig) == 0
+    rig.sandbox.control("webhooks", is_on=True, wrong_signature=False)
+    rig.sandbox.control("webhooks/deliver")
+    wait_for("the true events", lambda: count_events(rig) > 0)
+    rig.settle(refill_id)
+    rig.prove_one_charge(refill_id)
