@@ -24,16 +24,14 @@ reset             {} forget all
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from decimal import Decimal
 
 from sandbox.authorizenet.markup import Response
 from sandbox.stripe import charging, customers
+from sandbox.stripe.amounts import decimal
 from sandbox.stripe.api import Api
 from sandbox.stripe.chaos import Chaos, Rule
 from sandbox.stripe.store import Json, Store, new_id
 from sandbox.stripe.webhooks import Deliverer, Manners
-
-_ZERO_DECIMAL = frozenset({"jpy", "krw", "vnd", "clp"})
 
 
 @dataclass(frozen=True)
@@ -164,7 +162,7 @@ def _payments(sandbox: Sandbox, wanted: Json) -> Json:
         told.append(
             {
                 "ref": found["id"], "key": key, "status": found["status"],
-                "amount": _decimal(found["amount"], found["currency"]),
+                "amount": decimal(found["amount"], found["currency"]),
                 "description": found.get("description") or "",
                 "is_refund": found["object"] == "refund", "customer": found.get("customer"),
             }
@@ -220,11 +218,6 @@ def _owner(sandbox: Sandbox, wanted: Json) -> str:
     if row is None:
         raise LookupError("no such payment")
     return str(row["account"])
-
-
-def _decimal(amount: int, currency: str) -> str:
-    digits = 0 if currency in _ZERO_DECIMAL else 2
-    return str(Decimal(amount).scaleb(-digits))
 
 
 def _json(status: int, value: Json) -> Response:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sandbox.authorizenet.markup import Part, Response, join, page, redirect, table, tag
 from sandbox.stripe import charging, checkout
+from sandbox.stripe.amounts import money
 from sandbox.stripe.call import ApiError
 from sandbox.stripe.cards import TEST_CARDS, digits_of
 from sandbox.stripe.store import Json, Store
@@ -25,11 +26,11 @@ def home(store: Store) -> Response:
         intent = _read(row["body"])
         rows.append(
             [
-                row["name"], intent["id"], f"{intent['amount']} {intent['currency'].upper()}",
+                row["name"], intent["id"], money(intent["amount"], intent["currency"]),
                 intent["status"], intent["metadata"].get("attempt", ""),
             ]
         )  # fmt: skip
-    heads = ["Account", "PaymentIntent", "Amount (smallest unit)", "Status", "Attempt"]
+    heads = ["Account", "PaymentIntent", "Amount", "Status", "Attempt"]
     parts = (tag("h1", "Payments"), table(heads, rows, "No payment yet."))
     return page("Sandbox of Stripe", *parts, wide=True, of=_NAME)
 
@@ -150,8 +151,7 @@ def _form(
     )
     amount: Part = None
     if is_payment:
-        money = f"{session['amount_total']} {session['currency'].upper()} (smallest unit)"
-        amount = tag("p", money, class_="amount")
+        amount = tag("p", money(session["amount_total"], session["currency"]), class_="amount")
     cards = join(
         tag("li", tag("code", number), f" {card.behaviour.replace('_', ' ')}")
         for number, card in TEST_CARDS.items()
