@@ -368,7 +368,7 @@ class TestGateways:
         text = as_viewer.get(GATEWAYS).text
 
         assert "Cards" in text
-        assert "/webhooks/" not in text
+        assert "/webhooks/authorizenet/" not in text
         assert "Test connection" not in text
 
 
