@@ -28,7 +28,8 @@ import tenants.models
 import tenants.platform_models
 import tenants.record_models
 import tenants.signin_models
-import tenants.task_models  # noqa: F401 (adds its tables to the metadata)
+import tenants.task_models
+import tenants.webhook_models  # noqa: F401 (adds its tables to the metadata)
 from core.db import Base, ClientOwned, TenantOwned
 
 # Tables that no tenant owns, each with the reason.
