@@ -80,6 +80,12 @@ def count_plans(session: Session, task_id: UUID) -> Mapping[str, int]:
     return {name: found.get(name, 0) for name in ("matched", "ambiguous", "unmatched")}
 
 
+def find_line(session: Session, task_id: UUID, n: int) -> int:
+    """On which line of its file a row stands."""
+    item = session.get(TaskItem, (task_id, n))
+    return n if item is None else int(item.payload.get("line", n))
+
+
 def read_lines(session: Session, task: Task) -> list[Line]:
     """The first rows that wait, those that want a person first."""
     will = TaskItem.details["will"].astext

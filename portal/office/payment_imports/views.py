@@ -115,7 +115,8 @@ def choose(task_id: UUID) -> ResponseReturnValue:
             try:
                 payment_import.choose_client(session, task, int(number), text[:200])
             except InvalidInputError as error:
-                messages.append(_("Line %(line)s: %(why)s", line=number, why=refusal(error)))
+                line = queries.find_line(session, task.id, int(number))
+                messages.append(_("Line %(line)s: %(why)s", line=line, why=refusal(error)))
         if messages:
             return _draw(session, task, messages=messages)
     flash(_("Your choices are kept. Nothing is booked yet."), "success")

@@ -30,6 +30,7 @@ ENTRY_WORDS = {
     "invoice": _l("Invoices"),
     "credit_note": _l("Credit notes"),
     "reversal": _l("Corrections"),
+    "opening_balance": _l("Opening balance"),
 }
 REFILL_WORDS = {
     "requested": _l("On its way"),
