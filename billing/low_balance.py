@@ -65,6 +65,20 @@ def effective_capacity(
     return low.low_capacity if capacity is None else min(capacity, low.low_capacity)
 
 
+def get_effective_capacity(session: Session, client_id: int, capacity: int | None) -> int | None:
+    """The same for a stored client as its balance is now; `capacity` is what was set up for it.
+
+    Raises NotFoundError.
+    """
+    balance = ledger.get_balance(session, client_id)
+    return effective_capacity(
+        capacity,
+        get_low_balance(session, client_id),
+        available=balance.live + balance.credit,
+        postpaid=balance.postpaid,
+    )
+
+
 def get_low_balance(session: Session, client_id: int) -> LowBalance:
     """The block as saved; all off when it never was."""
     row = session.scalar(select(ClientLowBalance).where(ClientLowBalance.client_id == client_id))

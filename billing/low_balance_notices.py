@@ -55,8 +55,12 @@ def notify_low_balance(session: Session, client_id: int) -> bool:
             session,
             case,
             "low_balance",
-            f"The available balance of {client.name} is {_money(available, case)}, below"
-            f" {_money(row.notify_admin or Decimal(), case)}.",
+            events.EventText(
+                "The available balance of %(name)s is %(available)s, below %(value)s.",
+                name=client.name,
+                available=_money(available, case),
+                value=_money(row.notify_admin or Decimal(), case),
+            ),
         )
     return any(turn is not Turn.STAY for turn in turns)
 
@@ -105,11 +109,16 @@ def _not_mailed(session: Session, case: _Case, why: str) -> None:
         session,
         case,
         "low_balance_not_mailed",
-        f"{case.client.name} was not told that its available balance is {available}: {why}",
+        events.EventText(
+            "%(name)s was not told that its available balance is %(available)s: %(why)s",
+            name=case.client.name,
+            available=available,
+            why=why,
+        ),
     )
 
 
-def _event(session: Session, case: _Case, code: str, text: str) -> None:
+def _event(session: Session, case: _Case, code: str, text: events.EventText) -> None:
     events.record(
         session,
         reseller_id=case.client.reseller_id,

@@ -218,6 +218,21 @@ class TestRules:
         else:
             assert found == capacity
 
+    def test_the_stored_balance_decides_which_capacity_holds_now(self, acme: Books) -> None:
+        as_set(acme, threshold=Decimal(10), low_capacity=3)
+        acme.pay("10")
+
+        def now_is() -> list[int | None]:
+            with acme.work() as session:
+                return [
+                    low_balance.get_effective_capacity(session, acme.client.id, capacity)
+                    for capacity in (None, 2, 30)
+                ]
+
+        assert now_is() == [None, 2, 30]
+        acme.charge("0.01", tax_mode="none")
+        assert now_is() == [3, 2, 3]
+
     @pytest.mark.parametrize(
         ("values", "field"),
         [

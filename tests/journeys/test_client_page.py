@@ -12,8 +12,8 @@ from tests.journeys.people import PanelClient, Staff
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(280)]
 NAME = "Short Lived"
 TABS = (
-    "overview", "timeline", "transactions", "invoices", "refills", "mail", "events", "audit",
-    "notes", "files",
+    "overview", "timeline", "transactions", "invoices", "packages", "refills", "mail", "events",
+    "audit", "notes", "files",
 )  # fmt: skip
 
 

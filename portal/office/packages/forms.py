@@ -54,7 +54,9 @@ class UnitsRowForm(Form):
     destination = StringField(_l("Destination"), [no_card_number])
     quantity = AmountField(_l("Quantity"))
     unit = SelectField(
-        _l("Unit"), choices=to_choices([("second", _l("seconds")), ("unit", _l("units"))])
+        _l("Unit"),
+        choices=to_choices([("second", _l("seconds")), ("unit", _l("units"))]),
+        default="second",
     )
 
 
