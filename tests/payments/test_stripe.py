@@ -270,7 +270,7 @@ class TestIdempotency:
 
     def test_a_key_in_use_is_a_conflict(self, till: Till):
 
-        till.sandbox.misbehave("delay_during", delay_s=1.5)
+        till.sandbox.misbehave("delay_during", delay_s=3, times=2)
         answers = []
         threads = [
             threading.Thread(target=lambda: answers.append(self.post(till, "K2", "1000")))
