@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import psycopg
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from billing import invoice_mailing, invoices, ledger, ledger_check, transactions
@@ -15,6 +15,7 @@ from billing.invoice_models import Invoice
 from billing.models import LedgerLine
 from billing.periods import period_for_dates
 from core.clock import now
+from core.db import Session
 from core.errors import ConflictError, InvalidInputError, NotFoundError, TemporaryError
 from core.ids import new_id
 from core.tenancy import tenant_scope
@@ -25,10 +26,11 @@ from mail.queue import MailKind, queue_mail
 from payments import client_erasure, wallets
 from payments.auto_payment import AutoPayment
 from payments.models import GatewayCustomer, Refill, SavedCard
-from tenants import client_blocks, client_files, client_notes, events
+from tenants import client_blocks, client_files, client_notes, events, task_bytes, tasks
 from tenants.client_blocks import Company
 from tenants.clients import get_client
 from tenants.models import AuditRecord, Event, File
+from tenants.task_models import TaskChunk, TaskItem
 from tests.billing.books import at_once
 from tests.factories import cast
 from tests.payments.till import Till, open_till
@@ -103,7 +105,33 @@ def busy(till: Till) -> Till:
             subject=f"Dear {PERSON}",
             body_text=f"Dear {PERSON}",
         )
+        bring_again(session, till.client.id)
+        export_all(session)
     return till
+
+
+def bring_again(session: Session, client_id: int) -> None:
+    """An import that has changed the client, as it stands for a week."""
+    sheet = {"kind": "csv", "encoding": "utf-8", "delimiter": ",", "headings": ["Name"]}
+    params = {"sheet": {**sheet, "samples": [[PERSON]]}, "refused": []}
+    task = tasks.create_task(
+        session, task_id=new_id(), kind="import_clients", params=params, state="done"
+    )
+    task_bytes.put_bytes(session, task, "source", f"Name\n{PERSON}".encode())
+    tasks.add_rows(session, task, [(1, {"line": 2, "values": {"name": PERSON}})])
+    session.execute(
+        update(TaskItem)
+        .where(TaskItem.task_id == task.id)
+        .values(subject_id=client_id, state="changed", details={"changes": {"name": ["", PERSON]}})
+    )
+
+
+def export_all(session: Session) -> None:
+    task = tasks.create_task(
+        session, task_id=new_id(), kind="export_clients", params={}, state="done"
+    )
+    task.result_size = 12
+    task_bytes.put_bytes(session, task, "result", PERSON.encode())
 
 
 def erase(till: Till, name: str | None = None) -> client_erasure.Erased:
@@ -168,6 +196,8 @@ def test_nothing_but_invoices_and_the_sealed_log_tells_who_it_was(busy: Till, po
     assert set(rows_with(busy, postgres, PERSON)) == {"invoices", "audit_log"}
     left = rows_with(busy, postgres, busy.client.name)
     assert set(left) <= {"invoices", "audit_log"}, left
+    with busy.work() as session:
+        assert session.scalar(select(func.count()).select_from(TaskChunk)) == 0
 
 
 def test_the_file_of_an_invoice_stays_byte_for_byte(busy: Till):
@@ -184,6 +214,7 @@ def test_the_log_says_what_went_and_not_what_it_said(busy: Till):
     gone = erase(busy).gone
     assert gone["notes"] == gone["tags"] == gone["company"] == gone["saved_cards"] == 1
     assert gone["mails"] >= 2
+    assert gone["exports"] == gone["task_items"] == 1
     with busy.work() as session:
         (record,) = session.scalars(
             select(AuditRecord).where(AuditRecord.action == "full_delete")
