@@ -128,6 +128,20 @@ def get_task(session: Session, task_id: UUID, *, kind: str | None = None) -> Tas
     return task
 
 
+def is_own(task: Task) -> bool:
+    """Whether the person that acts now is the one who asked: the work is done in its name."""
+    actor = current_actor()
+    return (task.asker_kind, task.asker_id) == (actor.kind, actor.id)
+
+
+def lock_own_task(session: Session, task_id: UUID, *, kind: str) -> Task:
+    """As `lock_task`; raises NotAllowedError for what somebody else has asked for."""
+    task = lock_task(session, task_id, kind=kind)
+    if not is_own(task):
+        raise NotAllowedError("Only the person who brought this file can go on with it.")
+    return task
+
+
 def lock_task(session: Session, task_id: UUID, *, kind: str | None = None) -> Task:
     """The same, locked until the transaction ends."""
     task = session.scalar(

@@ -82,7 +82,7 @@ def show(task_id: UUID) -> ResponseReturnValue:
     check_may(KIND)
     with unit_of_work() as session:
         task = tasks.get_task(session, task_id, kind=KIND)
-        if task.state not in ("draft", "checked"):
+        if task.state not in ("draft", "checked") or not tasks.is_own(task):
             return redirect(url_for("office_tasks.show", task_id=task_id))
         return _draw(session, task)
 
@@ -93,7 +93,7 @@ def check(task_id: UUID) -> ResponseReturnValue:
     """Read and check every row with this matching; nothing is changed."""
     check_may(KIND)
     with unit_of_work() as session:
-        task = tasks.lock_task(session, task_id, kind=KIND)
+        task = tasks.lock_own_task(session, task_id, kind=KIND)
         plan = _read_plan(task)
         try:
             check_plan(plan)
@@ -114,7 +114,7 @@ def write(task_id: UUID) -> ResponseReturnValue:
     """Write what was checked; a second click finds it under way."""
     check_may(KIND)
     with unit_of_work() as session:
-        task = tasks.lock_task(session, task_id, kind=KIND)
+        task = tasks.lock_own_task(session, task_id, kind=KIND)
         if task.state == "draft":
             raise ConflictError("Check the file first.")
         if task.state == "checked":

@@ -134,7 +134,9 @@ def _continue_url(task: Task) -> str:
     """Where a task that waits for its person goes on."""
     endpoint = _CONTINUES.get(task.kind, "")
     waits = task.state in ("draft", "checked") and endpoint
-    return url_for(endpoint, task_id=task.id) if waits else ""
+    # an import of clients goes on in the name of who brought the file
+    is_open = task.kind != "import_clients" or tasks.is_own(task)
+    return url_for(endpoint, task_id=task.id) if waits and is_open else ""
 
 
 def _percent(task: Task) -> int | None:

@@ -8,18 +8,20 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from billing import payment_terms
 from billing.models import ClientBalance, ClientBilling
 from core.ids import new_id
+from core.platform_uow import platform_unit_of_work
 from core.sheet_reader import look_at, read_rows
 from core.tenancy import tenant_scope
 from core.uow import unit_of_work
 from payments.client_wholes import Whole, read_wholes
-from tenants.models import AuditRecord
+from tenants.models import AuditRecord, Role, User
 from tenants.models import Client as ClientRow
+from tenants.permissions import ALL_PERMISSIONS, Permission
 from tenants.task_models import Task, TaskChunk, TaskItem
 from tests.factories.cast import Tenant, make_client, make_tenant
 from tests.portal.browser import Browser
@@ -402,6 +404,25 @@ def test_a_column_of_a_block_that_the_role_may_not_write_is_not_taken(app: Flask
     check(browser, acme, task_id, ["name", "credit"])
     write(browser, acme, task_id)
     assert wholes(acme)["Orbit"].billing.credit == 0
+
+
+def test_nobody_goes_on_with_a_file_of_somebody_else_in_its_name(as_owner, as_viewer, acme):
+    """The work is done in the name and with the rights of who brought the file."""
+    weaker = as_viewer
+    with platform_unit_of_work() as session:
+        role_id = select(User.role_id).where(User.id == acme.viewer_id).scalar_subquery()
+        rights = sorted(ALL_PERMISSIONS - {Permission.TRANSACTIONS_WRITE})
+        session.execute(update(Role).where(Role.id == role_id).values(permissions=rights))
+    task_id = upload(as_owner, "Name,Credit\nOrbit,500\n")
+    sent = {"field": ["name", ""], "mode": "create", "match_by": "name", "rows": "all"}
+    assert weaker.post(f"{INDEX}{task_id}/check", data=sent).status_code == 403
+    check(as_owner, acme, task_id, ["name", "credit"])
+    assert weaker.post(f"{INDEX}{task_id}/write").status_code == 403
+    assert weaker.get(f"{INDEX}{task_id}").status_code == 302
+    assert "Go on" not in weaker.get(f"/office/tasks/{task_id}").text
+    assert stored(acme, Task)[0].state == "checked"
+    write(as_owner, acme, task_id)
+    assert wholes(acme)["Orbit"].billing.credit == 500
 
 
 def test_a_tax_number_that_cannot_be_is_told(as_owner, acme):
