@@ -12,6 +12,7 @@ from core.errors import NotAllowedError, NotFoundError
 from core.platform_uow import platform_unit_of_work
 from core.tenancy import Scope, tenant_scope
 from core.uow import unit_of_work
+from mail.notice_models import ANY_SERVICE, EventSubscription
 from payments.models import ClientAutoPayment, SavedCard
 from tenants import signed_in, signing_in_as
 from tenants.models import AuditRecord, Role, User
@@ -256,6 +257,19 @@ def test_after_a_second_confirmation_both_names_stand_beside_what_is_changed(
     begun = records("sign_in_as")[0]
     assert (begun.reseller_id, begun.changes["reason"]) == (acme.id, [None, WHY])
     assert begun.on_behalf_of == "owner@acme.example"
+
+
+def test_notifications_are_those_of_the_person_whose_place_one_takes(
+    as_platform_admin: Browser, acme: Tenant
+) -> None:
+    """Ids of the platform's staff and of users are counted apart, and must not be mixed up."""
+    into_office(as_platform_admin, acme)
+    switch(as_platform_admin)
+    sent = {f"level-{ANY_SERVICE}": "error", f"delivery-{ANY_SERVICE}": "at_once"}
+    assert as_platform_admin.post("/office/events/notices", data=sent).status_code == 303
+    with tenant_scope(acme.scope), unit_of_work() as session:
+        rows = session.scalars(select(EventSubscription.user_id)).all()
+    assert set(rows) == {acme.owner_id}
 
 
 def test_one_can_go_back_to_looking(as_platform_admin: Browser, acme: Tenant) -> None:

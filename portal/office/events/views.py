@@ -4,6 +4,7 @@ from flask import Blueprint, Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from core.errors import InvariantError
 from core.tenancy import current_scope
 from core.uow import unit_of_work
 from mail import event_notices
@@ -17,6 +18,7 @@ from portal.next_page import safe_next
 from portal.office import client_choice
 from portal.office.events import queries
 from portal.office.events.queries import LEVELS, STATES, Filters
+from portal.office.me import current_me
 from portal.office.period import period_options, read_period
 from portal.office.saved import saved
 from tenants import events
@@ -121,7 +123,11 @@ def save_notices() -> ResponseReturnValue:
 
 
 def _me() -> int:
-    return current_scope().actor.id or 0
+    """The user whose page it is: also for staff of the platform signed in as this person."""
+    user_id = current_me().user_id
+    if user_id is None:
+        raise InvariantError("an office view runs for a user")
+    return user_id
 
 
 def _back() -> Response:
