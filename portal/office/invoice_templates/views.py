@@ -272,7 +272,11 @@ def _draw(
         reseller_id = form.reseller_id.data or current_scope().home_reseller_id
         may_see = current_viewer().may(Permission.INVOICES_READ)
         offered = preview.list_offered(session, reseller_id) if may_see else []
-    drawn = None if wants_partial() else preview.draw_picture(form, None)
+    try:
+        drawn = None if wants_partial() else preview.draw_picture(form, None)
+    except NotFoundError as error:
+        # the reseller's field says that it is none to choose: the form is drawn all the same
+        drawn = preview.Preview("", refusal(error))
     return render(
         "office/invoice_templates/form.html",
         "office/invoice_templates/_form.html",
