@@ -159,7 +159,8 @@ FIELDS = {
 # Names in queries and forms that name no row of a tenant.
 PLAIN_FIELDS = {
     "action", "after", "all", "amount", "asked", "before", "choose", "column", "columns", "count",
-    "density", "email", "empties", "enabled", "field", "filters", "format", "from", "general-name",
+    "density", "email", "empties", "enabled", "field", "filters", "format", "from", "gateway",
+    "general-name",
     "id",
     "ip", "key", "kind", "locale", "look", "match_by", "mode", "move", "name", "next", "object",
     "offer", "on", "order", "owed", "panel-password", "period", "permissions", "person", "pinned",
