@@ -138,7 +138,7 @@ def test_a_sweep_has_a_sane_period_and_a_name_of_its_own():
         sweeps.sweep("mail.queued", every_s=60)(_due)
 
 
-def test_every_due_sweep_runs_in_the_worker(worker):
+def test_every_due_sweep_runs_in_the_worker(clean_database, worker):
     names = sweeps.enqueue_due()
     assert "mail.queued" in names
     worker.join()

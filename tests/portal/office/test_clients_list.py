@@ -221,7 +221,9 @@ def test_icons_are_coloured_when_something_is_behind_them(
     desk.pay(acme, acme_client, "10")
     desk.mail(acme, acme_client)
 
-    assert as_owner.get(LIST).text.count("is-set") - before == 2
+    assert as_owner.get(LIST).text.count("is-set") - before == 3, (
+        "transactions, balance report, mail"
+    )
 
 
 def test_tags_are_shown_and_filter(as_owner: Browser, acme: Tenant, acme_client: Client) -> None:

@@ -17,6 +17,9 @@ def values(tenant: Tenant, **changes: object) -> dict[str, object]:
         "locale": "de",
         "paper": "us-letter",
         "note": "Thank you.",
+        "parts": ["logo", "taxes"],
+        "columns": ["quantity", "net"],
+        "grouping": "kind",
         **changes,
     }
 
