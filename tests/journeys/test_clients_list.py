@@ -49,6 +49,8 @@ def test_an_advanced_search_is_an_address_that_can_be_sent(
 
     # a figure that is none is told at its field, and nothing is lost
     desk.follows("Advanced search")
+    # the panel takes the focus when it has opened: what is typed meanwhile would go along
+    expect(panel.locator("[name=id]")).to_be_focused()
     panel.locator("[name=name]").fill(COMET[:3])
     panel.locator("[name=available_from]").fill("a lot")
     desk.presses("Search", panel)

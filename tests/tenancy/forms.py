@@ -47,6 +47,14 @@ UNSHOWN: dict[str, tuple[dict[str, str], str]] = {
         {"task_id": "00000000-0000-7000-8000-000000000004"},
         "shown while a client is due, which the worker soon ends",
     ),
+    "POST /office/payment-imports/<uuid:task_id>/write": (
+        {},
+        "shown when a line of the file has found its client",
+    ),
+    "POST /clients/refill/<uuid:refill_id>/confirm": (
+        {},
+        "shown while the client's bank waits: test_stripe walks it",
+    ),
     "POST /office/clients/<int:client_id>/restore": ({}, "shown for a deleted client only"),
     "POST /office/invoice-templates/preview.pdf": (
         {"reseller_id": "1", "name": "Any", "columns": "net"},
