@@ -32,12 +32,16 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class LetterKind:
-    """One letter: the `name` of its files, what it is called, and when it is sent."""
+    """One letter: the `name` of its files, what it is called, and when it is sent.
+
+    `is_optional`: a reseller may do without it.
+    """
 
     name: str
     label: str
     when: str
     variables: Sequence[Variable]
+    is_optional: bool = False
 
     def examples(self) -> dict[str, object]:
         """Values for a trial."""
@@ -49,13 +53,22 @@ _EXAMPLES: Mapping[str, tuple[str, object]] = {
         Words("Your bank account, as it stands on invoices; may be empty."),
         "Example Bank\nIBAN DE02 1203 0000 0000 2020 51",
     ),
+    "advice": (
+        Words("What helps: your own words for this kind of decline, else ours."),
+        "Please use another card, or try again when there is money on it.",
+    ),
     "amount": (Words("The amount that was asked for."), Decimal("50.00")),
     "available": (Words("The client's Available balance."), Decimal("4.20")),
     "card": (Words("Kind and last digits of the card; may be empty."), "Visa …4242"),
+    "category": (
+        Words("The kind of decline, as one word; the conditions of the text may ask for it."),
+        "insufficient_funds",
+    ),
     "client_name": (Words("The client's company, else its name."), "Orbit Calls Ltd"),
     "credited": (Words("The amount that was credited."), Decimal("50.00")),
     "currency": (Words("The currency of the amounts, as three letters."), "EUR"),
     "days": (Words("For how many days the link works."), 3),
+    "disputed": (Words("The amount that the bank took back."), Decimal("50.00")),
     "due_on": (Words("The day by which the invoice is to be paid."), date(2026, 11, 20)),
     "events": (
         Words("A list; each has level, service, text, client and at."),
@@ -69,10 +82,14 @@ _EXAMPLES: Mapping[str, tuple[str, object]] = {
             }
         ],
     ),
+    "expires": (Words("Month and year in which the card expires."), "09/2027"),
+    "expires_on": (Words("The last day on which the card can be charged."), date(2027, 9, 30)),
     "first_on": (Words("The first day of the invoice's period."), date(2026, 10, 1)),
     "invoice_on": (Words("The date of the invoice."), date(2026, 11, 6)),
+    "is_charged": (Words("True when automatic payment charges this card."), True),
     "is_daily": (Words("True for the daily summary, false for what is told at once."), True),
-    "is_partial": (Words("True when the card covered only a part."), False),
+    "is_partial": (Words("True when the amount is only a part of what was asked or paid."), False),
+    "lacks_card": (Words("True when automatic payment is on and no card is left."), False),
     "last_on": (Words("The last day of the invoice's period."), date(2026, 10, 31)),
     "login": (Words("The name with which the person signs in."), "orbit"),
     "minutes": (Words("For how many minutes the link works."), 30),
@@ -91,6 +108,7 @@ _EXAMPLES: Mapping[str, tuple[str, object]] = {
     ),
     "reason": (Words("Why the card was declined."), "Insufficient funds"),
     "reference": (Words("The number under which you find the payment."), "0197a3c2-5f4e"),
+    "refunded": (Words("The amount that was given back."), Decimal("20.00")),
     "reset_url": (Words("The address at which the password is set. Keep it in the text."), "https://portal.example/login/reset/example"),
     "report_name": (Words("The name under which the report is saved."), "Balances of the month"),
     "from_on": (Words("The first day that the report tells of."), date(2026, 10, 1)),
@@ -104,11 +122,16 @@ _EXAMPLES: Mapping[str, tuple[str, object]] = {
         "second_factor_on",
     ),
     "total": (Words("The total of the invoice, with taxes."), Decimal("107.25")),
+    "voucher": (Words("The series and number of the voucher, without its PIN."), "SUMMER 000042"),
 }  # fmt: skip
 _PAYMENT = (
     "client_name", "sender_name", "amount", "credited", "currency", "card", "reason", "reference",
     "is_partial", "timezone",
 )  # fmt: skip
+_DECLINED = (*_PAYMENT, "advice", "category", "panel_url")
+_MOVED = ("client_name", "sender_name", "amount", "currency", "card", "reference")
+_DISPUTED = ("client_name", "sender_name", "disputed", "currency", "card", "reference")
+_CARD = ("client_name", "sender_name", "card", "expires", "is_charged", "panel_url")
 _REMINDER = (
     "client_name", "sender_name", "number", "currency", "total", "open_amount",
     "invoice_on", "due_on", "first_on", "last_on", "account_details", "panel_url",
@@ -118,7 +141,12 @@ _LETTERS: Mapping[str, tuple[str, str, Sequence[str] | None]] = {
     "auto_payment_declined": (
         Words("Auto payment declined"),
         Words("The card was declined and will be tried again."),
-        (*_PAYMENT, "next_try_at"),
+        (*_DECLINED, "next_try_at"),
+    ),
+    "auto_payment_resumed": (
+        Words("Auto payment resumed"),
+        Words("A suspension of auto payment has ended: by another card, or by your staff."),
+        ("client_name", "sender_name", "card", "panel_url"),
     ),
     "auto_payment_succeeded": (
         Words("Auto payment received"),
@@ -128,7 +156,23 @@ _LETTERS: Mapping[str, tuple[str, str, Sequence[str] | None]] = {
     "auto_payment_suspended": (
         Words("Auto payment suspended"),
         Words("The card was declined for the last time."),
-        _PAYMENT,
+        _DECLINED,
+    ),
+    "card_expiring": (
+        Words("Card expires soon"),
+        Words("Some days before the last month of a card ends; once for each card and month."),
+        (*_CARD, "expires_on"),
+    ),
+    "card_removed": (
+        Words("Card removed"),
+        Words("A saved card was removed, in the client panel or at the gateway."),
+        (*_CARD, "lacks_card"),
+    ),
+    "card_saved": (Words("Card saved"), Words("A client has saved a card."), _CARD),
+    "card_updated": (
+        Words("Card updated"),
+        Words("The gateway has new details of a card, told by its bank."),
+        _CARD,
     ),
     "event_notices": (
         Words("Events"),
@@ -151,6 +195,16 @@ _LETTERS: Mapping[str, tuple[str, str, Sequence[str] | None]] = {
     ),
     "panel_access": (Words("Panel access"), Words("A client got a login of its own."), None),
     "password_reset": (Words("Password reset"), Words("Somebody forgot the password."), None),
+    "payment_chargeback": (
+        Words("Chargeback"),
+        Words("The client's bank has taken back a payment."),
+        (*_DISPUTED, "reason"),
+    ),
+    "payment_chargeback_reversed": (
+        Words("Chargeback given back"),
+        Words("A payment that the bank had taken back has come again."),
+        _DISPUTED,
+    ),
     "payment_confirmation": (
         Words("Payment to be confirmed"),
         Words("The bank wants the client to confirm a payment by card."),
@@ -159,7 +213,27 @@ _LETTERS: Mapping[str, tuple[str, str, Sequence[str] | None]] = {
             "payment_url",
         ),
     ),
+    "payment_declined": (
+        Words("Payment declined"),
+        Words("A payment by card that the client or your staff asked for was declined."),
+        _DECLINED,
+    ),
+    "payment_held": (
+        Words("Payment held"),
+        Words("The gateway reviews a payment before it takes it."),
+        _MOVED,
+    ),
     "payment_receipt": (Words("Payment receipt"), Words("A payment by card came in."), _PAYMENT),
+    "payment_refunded": (
+        Words("Payment refunded"),
+        Words("Money of a payment by card was given back."),
+        (*_MOVED, "refunded", "is_partial"),
+    ),
+    "payment_voided": (
+        Words("Payment voided"),
+        Words("A payment by card was cancelled before it was settled."),
+        _MOVED,
+    ),
     "reminder_after": (
         Words("Reminder after the due day"),
         Words("An invoice is overdue; its payment terms say after how many days."),
@@ -180,7 +254,13 @@ _LETTERS: Mapping[str, tuple[str, str, Sequence[str] | None]] = {
         Words("Something changed in how a person signs in."),
         None,
     ),
+    "voucher_redeemed": (
+        Words("Voucher redeemed"),
+        Words("A client has redeemed a voucher."),
+        ("client_name", "sender_name", "amount", "currency", "voucher", "reference"),
+    ),
 }  # fmt: skip
+_OPTIONAL = ("auto_payment_", "card_", "payment_", "voucher_")
 
 
 @cache
@@ -190,7 +270,8 @@ def get_letter(name: str) -> LetterKind:
         raise NotFoundError("There is no such letter.")
     label, when, names = _LETTERS.get(name, (name.replace("_", " ").capitalize(), "", None))
     listed = _used_by_default(name) if names is None else names
-    return LetterKind(name, label, when, [_variable(one) for one in listed])
+    is_optional = name.startswith(_OPTIONAL)
+    return LetterKind(name, label, when, [_variable(one) for one in listed], is_optional)
 
 
 def list_letters() -> list[LetterKind]:

@@ -33,6 +33,8 @@ class MailKind(StrEnum):
     RATES = "rates"
     AUTO_PAYMENT = "auto_payment"
     PAYMENT = "payment"
+    CARD = "card"
+    VOUCHER = "voucher"
     PANEL_ACCESS = "panel_access"
     PASSWORD_RESET = "password_reset"  # noqa: S105 (the name of a kind)
     REPORT = "report"

@@ -30,3 +30,14 @@ class MailTemplateVersion(TenantOwned, Base):
     body_html: Mapped[str]
     author: Mapped[str]
     created_at: Mapped[datetime]
+
+
+class MailLetterOff(TenantOwned, Base):
+    """A letter that the reseller does not want sent; without a row it is sent."""
+
+    __tablename__ = "mail_letters_off"
+    __table_args__ = (ForeignKeyConstraint(["reseller_id"], ["resellers.id"]),)
+    reseller_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    letter: Mapped[str] = mapped_column(primary_key=True)
+    author: Mapped[str]
+    created_at: Mapped[datetime]

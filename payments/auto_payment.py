@@ -6,22 +6,29 @@ from decimal import Decimal
 from sqlalchemy import select
 
 from billing import ledger
+from core import jobs
 from core.clock import now
 from core.db import Session
 from core.errors import InvalidInputError, NotFoundError
 from core.ids import new_id
 from core.money import minor_amount
-from payments import dues, refills
-from payments.dues import Due
+from payments import auto_steps, dues, refills
+from payments.auto_steps import StepKind
+from payments.dues import Due, Why
 from payments.models import ClientAutoPayment, Refill
 from tenants import audit, clients
 from tenants.models import Client
 
 EXTRA_LIMIT = Decimal(10) ** 9
+TELL_JOB = "payments.tell_client"
+"""The job that tells a client of its cards, and that a suspension has ended."""
+# What would be charged, and is not: a step, once until something else happens.
+_HELD_BACK = (Why.CAP_REACHED, Why.TOO_LITTLE)
 # What the rules write and no form does.
 _ROW_OF_DECLINES = (
     "declines_in_row",
     "declines_forgotten_at",
+    "tries_in_vain",
     "next_try_at",
     "suspended_at",
     "suspended_reason",
@@ -57,6 +64,10 @@ def save_auto_payment(session: Session, client: Client, wish: AutoPayment) -> No
         setattr(row, name, value)
     session.flush()
     changes = audit.differences(before, asdict(wish))
+    if "enabled" in changes:
+        auto_steps.record_step(
+            session, row, "on" if wish.enabled else "off", currency=client.currency
+        )
     if changes:
         audit.record(
             session,
@@ -120,8 +131,9 @@ def request_due(session: Session, client_id: int) -> Refill | None:
         return None
     due = dues.compute_due(session, client, balance, lock_row(session, client_id))
     if due.saved_card_id is None or not due.is_due:
+        _note_held_back(session, row, due)
         return None
-    return refills.request_refill(
+    refill = refills.request_refill(
         session,
         refill_id=new_id(),
         client_id=client_id,
@@ -130,6 +142,27 @@ def request_due(session: Session, client_id: int) -> Refill | None:
         source="auto",
         figures={"why": due.why.name.lower(), **due.figures},
     )
+    auto_steps.record_step(
+        session,
+        row,
+        "asked",
+        currency=due.currency,
+        why=due.why.name.lower(),
+        amount=due.amount,
+        refill=refill,
+        figures=due.figures,
+    )
+    return refill
+
+
+def _note_held_back(session: Session, row: ClientAutoPayment, due: Due) -> None:
+    if due.why not in _HELD_BACK:
+        return
+    last, why = auto_steps.find_last(session, row.client_id), due.why.name.lower()
+    if last is None or (last.kind, last.why) != ("held_back", why):
+        auto_steps.record_step(
+            session, row, "held_back", currency=due.currency, why=why, figures=due.figures
+        )
 
 
 def resume(session: Session, client_id: int) -> None:
@@ -137,8 +170,7 @@ def resume(session: Session, client_id: int) -> None:
     client = clients.get_client(session, client_id)
     row = lock_row(session, client_id)
     before = {"auto_payment_suspended": row.suspended_at is not None}
-    forget_declines(row)
-    session.flush()
+    _end_row_of_declines(session, client, row, "resumed", "The staff let it go on.")
     audit.record(
         session,
         reseller_id=client.reseller_id,
@@ -152,10 +184,26 @@ def resume(session: Session, client_id: int) -> None:
 
 
 def card_changed(session: Session, client_id: int) -> None:
-    """Another card is the default now: declines of the old one count no more."""
+    """Another card is the default now, or it has new details: old declines count no more."""
     if find_row(session, client_id) is not None:
-        forget_declines(lock_row(session, client_id))
-        session.flush()
+        client = clients.get_client(session, client_id)
+        row = lock_row(session, client_id)
+        _end_row_of_declines(session, client, row, "card", "The card to be charged has changed.")
+
+
+def _end_row_of_declines(
+    session: Session, client: Client, row: ClientAutoPayment, kind: StepKind, reason: str
+) -> None:
+    """The next charge may come at once; who was told of a suspension is told that it ended."""
+    was_suspended, was_waiting = row.suspended_at is not None, row.next_try_at is not None
+    forget_declines(row)
+    if was_suspended and row.enabled:
+        row.tell_resumed_at = now()
+        jobs.enqueue(session, TELL_JOB, reseller_id=row.reseller_id, client_id=row.client_id)
+    if was_suspended or was_waiting:
+        kind = "resumed" if was_suspended else kind
+        auto_steps.record_step(session, row, kind, currency=client.currency, reason=reason)
+    session.flush()
 
 
 def find_row(session: Session, client_id: int) -> ClientAutoPayment | None:
@@ -178,6 +226,7 @@ def lock_row(session: Session, client_id: int) -> ClientAutoPayment:
 def forget_declines(row: ClientAutoPayment) -> None:
     """The next due charge may be tried at once."""
     row.declines_in_row = 0
+    row.tries_in_vain = 0
     row.declines_forgotten_at = now()
     row.next_try_at = None
     row.suspended_at = None

@@ -18,6 +18,7 @@ from core.db import Session
 from core.errors import ConflictError, InvalidInputError, NotFoundError
 from mail import traces as mail_traces
 from payments import refills, wallets
+from payments.dunning_models import AutoPaymentStep
 from payments.models import ChargeAttempt, ClientAutoPayment, GatewayCustomer, Refill
 from tenants import audit, client_traces
 from tenants.models import Client
@@ -108,6 +109,12 @@ def _blank_payments(session: Session, client_id: int) -> None:
             request=ChargeAttempt.request.op("-")(literal(_WHO, ARRAY(Text))),
             answer=ChargeAttempt.answer.op("-")(literal(["raw"], ARRAY(Text))),
         )
+        .execution_options(synchronize_session=False)
+    )
+    # who switched it on and off; what was charged is told by the refills
+    session.execute(
+        delete(AutoPaymentStep)
+        .where(AutoPaymentStep.client_id == client_id)
         .execution_options(synchronize_session=False)
     )
     session.execute(

@@ -1,6 +1,6 @@
 """Money crossing our border: gateways, saved cards, refills, attempts, inbound events."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -99,6 +99,7 @@ class SavedCard(ClientOwned, Base):
             unique=True,
             postgresql_where=text("is_default and state = 'active'"),
         ),
+        Index("ix_saved_cards_untold", "tell_at", postgresql_where=text("tell_at is not null")),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     gateway_account_id: Mapped[int] = mapped_column(BigInteger)
@@ -113,6 +114,13 @@ class SavedCard(ClientOwned, Base):
     state: Mapped[str] = mapped_column(server_default="active")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     removed_at: Mapped[datetime | None]
+    # when the client is to be told what became of the card; null: it knows
+    tell_at: Mapped[datetime | None]
+    # state and details as the client was told last
+    told_state: Mapped[str] = mapped_column(server_default="")
+    told_as: Mapped[str] = mapped_column(server_default="")
+    # the last day of the card of which its coming was told
+    expiry_told_on: Mapped[date | None]
 
 
 class Refill(ClientOwned, Base):
@@ -283,6 +291,11 @@ class ClientAutoPayment(ClientOwned, Base):
             "client_id",
             postgresql_where=text("enabled"),
         ),
+        Index(
+            "ix_client_auto_payments_untold",
+            "tell_resumed_at",
+            postgresql_where=text("tell_resumed_at is not null"),
+        ),
     )
     client_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     enabled: Mapped[bool] = mapped_column(server_default="false")
@@ -292,9 +305,13 @@ class ClientAutoPayment(ClientOwned, Base):
     declines_in_row: Mapped[int] = mapped_column(server_default="0")
     # from when on tries in vain count: a success, another card, or the staff end a row of them
     declines_forgotten_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # declines and failures since then; the retry calendar goes by it
+    tries_in_vain: Mapped[int] = mapped_column(server_default="0")
     next_try_at: Mapped[datetime | None]
     suspended_at: Mapped[datetime | None]
     suspended_reason: Mapped[str] = mapped_column(server_default="")
+    # a suspension ended then, and the client was not told yet
+    tell_resumed_at: Mapped[datetime | None]
 
 
 class ClientTemplateAutoPayment(TenantOwned, Base):

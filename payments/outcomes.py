@@ -15,7 +15,9 @@ from core.db import Session
 from core.errors import InvariantError
 from payments import attempts, dunning, gateway_accounts, notices, refills
 from payments.gateways.base import CONFIRMATION_CODE, ChargeAnswer, Outcome
+from payments.gateways.declines import kind_of
 from payments.models import ChargeAttempt, Refill, SavedCard
+from payments.notices import Decline
 from payments.patience import DEFAULT_PATIENCE, SWEEP_EVERY, Patience
 from payments.state import (
     FINAL_ATTEMPT_STATES,
@@ -100,8 +102,8 @@ def _apply(
         case AttemptState.HELD:
             refills.move(refill, RefillNews.HELD, reason=answer.text)
             refill.next_look_at = now() + patience.held_look
-            if after is not before and answer.code == CONFIRMATION_CODE:
-                notices.mail_confirmation(session, refill)
+            if after is not before:
+                _tell_of_waiting(session, refill, answer)
         case AttemptState.UNKNOWN:
             refills.move(refill, RefillNews.UNKNOWN)
             _look_soon(session, refill, attempt, patience)
@@ -188,8 +190,19 @@ def _succeed(
 def _decline(session: Session, refill: Refill, answer: ChargeAnswer) -> None:
     refills.move(refill, RefillNews.DECLINED, reason=answer.text or "The card was declined.")
     session.flush()
+    gateway = gateway_accounts.get_account(session, refill.gateway_account_id).gateway
+    decline = Decline(kind_of(gateway, answer.code), answer.code, answer.is_hard_decline)
     if refill.source == "auto":
-        dunning.record_decline(session, refill, is_hard=answer.is_hard_decline)
+        dunning.record_decline(session, refill, decline)
+    else:
+        notices.mail_decline(session, refill, decline)
+
+
+def _tell_of_waiting(session: Session, refill: Refill, answer: ChargeAnswer) -> None:
+    if answer.code == CONFIRMATION_CODE:
+        notices.mail_confirmation(session, refill)
+    else:
+        notices.mail_held(session, refill)
 
 
 def _give_up(

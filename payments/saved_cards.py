@@ -11,11 +11,12 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from core import jobs
 from core.clock import now
 from core.db import Session
 from core.errors import NotFoundError, TemporaryError
 from core.ids import new_id
-from payments import attempts, auto_payment, gateway_accounts, hosted_pages
+from payments import attempts, auto_payment, card_letters, gateway_accounts, hosted_pages
 from payments.errors import CardBusyError, GatewayRefusedError
 from payments.gateway_accounts import OpenGateway, UnitOfWork
 from payments.gateways.base import Gateway, HostedPage, ReplyStatus, SavedMethod
@@ -290,6 +291,7 @@ def _describe(session: Session, card: SavedCard, method: SavedMethod, asked_at: 
     if card.removed_at is not None and card.removed_at > asked_at - _REMOVAL:
         # it was taken off the gateway while the list was read, or is just being: the list is old
         return
+    before = (card.state, card_letters.describe_details(card))
     card.brand = method.brand
     card.last_four = method.last_four
     card.expiry_month = method.expiry_month
@@ -298,7 +300,42 @@ def _describe(session: Session, card: SavedCard, method: SavedMethod, asked_at: 
     card.state = "active"
     card.removed_at = None
     session.add(card)
+    if (card.state, card_letters.describe_details(card)) != before:
+        _record_details(session, card, *before)
     session.flush()
+
+
+def _record_details(session: Session, card: SavedCard, state: str | None, details: str) -> None:
+    """A new card, or new details of one (its bank gave the client another): tell the client.
+
+    The new details of the card that is charged begin a row of declines anew.
+    """
+    _let_tell(session, card)
+    if state != "active":
+        return
+    session.flush()
+    if card.is_default:
+        auto_payment.card_changed(session, card.client_id)
+    audit.record(
+        session,
+        reseller_id=card.reseller_id,
+        client_id=card.client_id,
+        action="update",
+        object_type="saved_card",
+        object_id=card.id,
+        object_label=f"{card.brand} …{card.last_four}",
+        changes={"card": (details, card_letters.describe_details(card))},
+    )
+
+
+def _let_tell(session: Session, card: SavedCard) -> None:
+    card_letters.mark_untold(card)
+    jobs.enqueue(
+        session,
+        auto_payment.TELL_JOB,
+        reseller_id=card.reseller_id,
+        client_id=card.client_id,
+    )
 
 
 def _choose_default(session: Session, client_id: int, newest: SavedCard | None) -> None:
@@ -329,6 +366,8 @@ def _mark_removed(session: Session, card: SavedCard) -> None:
     card.state = "removed"
     card.is_default = False
     card.removed_at = now()
+    # told by the sweep: a removal that the gateway refuses comes back before
+    card_letters.mark_untold(card)
     session.flush()
     _audit(session, card, "delete", "card removed")
     rest = list_cards(session, card.client_id)
@@ -343,6 +382,7 @@ def _reopen(session: Session, client_id: int, card_id: UUID) -> None:
     ).one()
     card.state = "active"
     card.removed_at = None
+    card_letters.mark_untold(card)
     session.flush()
     _choose_default(session, card.client_id, None)
 

@@ -77,6 +77,8 @@ def blank_cards(session: Session, client_id: int) -> int:
             is_default=False,
             state="removed",
             removed_at=now(),
+            tell_at=None,
+            told_as="",
         )
         .execution_options(synchronize_session=False)
     )

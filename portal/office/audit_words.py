@@ -23,6 +23,7 @@ OBJECTS: Mapping[str, LazyString] = {
     "client_template": _l("Clients template"),
     "clients": _l("Clients"),
     "currency": _l("Currency"),
+    "dunning_rules": _l("Rules for declined cards"),
     "exchange_rate": _l("Exchange rate"),
     "gateway_account": _l("Payment gateway"),
     "credit_note": _l("Credit note"),

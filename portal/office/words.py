@@ -130,6 +130,8 @@ WORDS: dict[str, dict[str, Word]] = {
         "rates": (_l("Rates"), "off"),
         "auto_payment": (_l("Auto payment"), "off"),
         "payment": (_l("Payment"), "off"),
+        "card": (_l("Saved card"), "off"),
+        "voucher": (_l("Voucher"), "off"),
         "panel_access": (_l("Panel access"), "off"),
         "password_reset": (_l("Password reset"), "off"),
         "report": (_l("Report"), "off"),

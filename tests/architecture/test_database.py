@@ -20,6 +20,7 @@ import core.schedule  # noqa: F401 (adds its tables to the metadata)
 import mail.models
 import mail.notice_models
 import mail.template_models  # noqa: F401 (adds its tables to the metadata)
+import payments.dunning_models
 import payments.models  # noqa: F401 (adds its tables to the metadata)
 import tenants.brand_models
 import tenants.client_record_models

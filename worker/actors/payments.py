@@ -5,7 +5,16 @@ from uuid import UUID
 
 from core.tenancy import current_scope
 from core.uow import unit_of_work
-from payments import auto_payment, charging, events, lookups, rechecks, saved_cards, wallets
+from payments import (
+    auto_payment,
+    card_letters,
+    charging,
+    events,
+    lookups,
+    rechecks,
+    saved_cards,
+    wallets,
+)
 from payments.gateway_accounts import OpenGateway, open_gateway
 from payments.patience import patience_of
 from tenants import resellers
@@ -54,6 +63,20 @@ def auto_charge(client_id: int) -> None:
 def sync_cards(client_id: int) -> None:
     """Make our list of a client's cards equal to the gateway's."""
     saved_cards.sync_cards(unit_of_work, _open_gateway(), client_id)
+
+
+@actor(auto_payment.TELL_JOB, max_retries=0)
+def tell_client(client_id: int) -> None:
+    """Mail a client what became of its cards and of a suspension."""
+    with unit_of_work() as session:
+        card_letters.tell_client(session, client_id)
+
+
+@actor(card_letters.EXPIRY_JOB, max_retries=0)
+def tell_expiry(card_id: str) -> None:
+    """Mail a client that a card of it expires soon."""
+    with unit_of_work() as session:
+        card_letters.tell_expiry(session, UUID(card_id))
 
 
 @actor(wallets.JOB, max_retries=0)
