@@ -30,14 +30,16 @@ run: setup ## Run the whole portal on this machine; PORT=9000 chooses another po
 	@PORT=$(PORT) $(BIN)/python -m sandbox.run
 
 test: setup check chromium ## Run every check; TESTS=tests/billing takes a part
-	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile $(TESTS)
+	$(BIN)/pytest -n $(TEST_PROCESSES) $(TESTS)
 
 check: $(READY) ## Run the fast checks: format, lint, import contracts, types, templates
-	$(BIN)/ruff format --check --quiet .
-	$(BIN)/ruff check --quiet .
-	$(BIN)/lint-imports --no-logo
-	$(BIN)/mypy
-	$(BIN)/djlint --lint --quiet $(TEMPLATES)
+	@# the types take as long as all the others together
+	$(BIN)/mypy & types=$$!; \
+	$(BIN)/ruff format --check --quiet .; \
+	$(BIN)/ruff check --quiet .; \
+	$(BIN)/lint-imports --no-logo; \
+	$(BIN)/djlint --lint --quiet $(TEMPLATES); \
+	wait $$types
 
 fmt: $(READY) ## Format the Python files and mend what the linter can mend
 	$(BIN)/ruff check --fix --quiet . || true

@@ -109,6 +109,12 @@
 
   document.addEventListener("dialog:close", () => dialog.close());
 
+  /* the link that asked for it may be gone by now, with a part that drew itself anew: what is said
+     to a link that is gone is heard by nobody */
+  document.addEventListener("htmx:afterSwap", ({ target }) => {
+    if (target.id === "dialog-content" && target.childElementCount && !dialog.open) dialog.showModal();
+  });
+
   let isTyped = false;
   dialog.addEventListener("input", () => {
     isTyped = true;

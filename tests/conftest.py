@@ -13,6 +13,7 @@ from argon2 import PasswordHasher
 
 from sandbox.embedded import Postgres, Redis, start_postgres, start_redis
 from tests.browsers import chromium  # noqa: F401 (a fixture of all tests)
+from tests.rooms import ByRoom, place
 
 _SETTINGS = {
     "ENVIRONMENT": "development",
@@ -24,6 +25,16 @@ _SETTINGS = {
     "SMTP_STARTTLS": "false",
     "MAIL_FROM": "billing@portal.example",
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # sorting is stable: the tests of a file stay in its order
+    items.sort(key=lambda item: place(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByRoom:
+    return ByRoom(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -77,7 +77,6 @@ def test_killed_right_after_the_outcome_was_written(rig: Rig):
     refill_id = rig.till.request(card)
     rig.wait_until_state(refill_id, "succeeded")
     worker.kill()
-    rig.let_leases_of_mail_end()
     rig.start_worker()
     rig.settle(refill_id)
     rig.prove_one_charge(refill_id)

@@ -1,4 +1,4 @@
-"""The world is made once; every file begins with it as it was made."""
+"""The world is made once for all files here; each begins with it as it was made."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,13 +58,15 @@ def stage(made_stage: Stage) -> Stage:
     return made_stage
 
 
-@pytest.fixture(scope="module")
-def office_forms(stage: Stage) -> list[ShownForm]:
+@pytest.fixture(scope="session")
+def office_forms(made_stage: Stage) -> list[ShownForm]:
     """What Acme's owner finds on the own pages."""
-    return stage.forms_of(stage.actors["acme owner"], *stage.world.acme.owners)
+    made_stage.database.restore()
+    return made_stage.forms_of(made_stage.actors["acme owner"], *made_stage.world.acme.owners)
 
 
-@pytest.fixture(scope="module")
-def panel_forms(stage: Stage) -> list[ShownForm]:
+@pytest.fixture(scope="session")
+def panel_forms(made_stage: Stage) -> list[ShownForm]:
     """What Acme's client finds on the own pages."""
-    return stage.forms_of(stage.actors["acme client"], stage.world.acme.first)
+    made_stage.database.restore()
+    return made_stage.forms_of(made_stage.actors["acme client"], made_stage.world.acme.first)
