@@ -87,6 +87,16 @@ def make_document(
     )
 
 
+def paper_for(locale: str, seller_locale: str) -> Paper:
+    """The reader's paper, as of an invoice whose template says nothing."""
+    return _paper("auto", locale, seller_locale)
+
+
+def default_colour() -> str:
+    """The colour of a reseller without one."""
+    return _DEFAULT_COLOUR
+
+
 def _translate(locale: str) -> Translate:
     found = Translations.load(_TRANSLATIONS, [locale])
     translations = found if isinstance(found, Translations) else NullTranslations()

@@ -87,6 +87,7 @@ _EXAMPLES: Mapping[str, tuple[str, object]] = {
     "first_on": (Words("The first day of the invoice's period."), date(2026, 10, 1)),
     "invoice_on": (Words("The date of the invoice."), date(2026, 11, 6)),
     "is_charged": (Words("True when automatic payment charges this card."), True),
+    "is_client": (Words("True for a client, false for staff."), True),
     "is_daily": (Words("True for the daily summary, false for what is told at once."), True),
     "is_partial": (Words("True when the amount is only a part of what was asked or paid."), False),
     "lacks_card": (Words("True when automatic payment is on and no card is left."), False),

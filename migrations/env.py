@@ -4,6 +4,7 @@ from alembic import context
 
 import tenants.client_record_models
 import tenants.models
+import tenants.panel_models
 import tenants.signin_models  # noqa: F401 (each import adds its tables to the metadata)
 from core.db import Base
 

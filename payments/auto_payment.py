@@ -9,14 +9,14 @@ from billing import ledger
 from core import jobs
 from core.clock import now
 from core.db import Session
-from core.errors import InvalidInputError, NotFoundError
+from core.errors import InvalidInputError, NotAllowedError, NotFoundError
 from core.ids import new_id
 from core.money import minor_amount
 from payments import auto_steps, dues, refills
 from payments.auto_steps import StepKind
 from payments.dues import Due, Why
 from payments.models import ClientAutoPayment, Refill
-from tenants import audit, clients
+from tenants import audit, clients, panel_rules
 from tenants.models import Client
 
 EXTRA_LIMIT = Decimal(10) ** 9
@@ -87,9 +87,12 @@ def save_own_choice(
     """The client's own switch and extra amount; the caps and a suspension stay as they are.
 
     A suspension ends with another card or by the staff, not by switching off and on again. Raises
-    NotFoundError where the block was never set up, InvalidInputError naming the field.
+    NotAllowedError where the reseller keeps the switch to itself, NotFoundError where the block was
+    never set up, InvalidInputError naming the field.
     """
     client = clients.get_client(session, client_id)
+    if not panel_rules.read_rules(session, client.reseller_id).switches_auto_payment:
+        raise NotAllowedError("Your provider keeps these settings. Ask it to change them.")
     row = lock_row(session, client_id)
     cap = min((one for one in (row.day_cap, row.month_cap) if one is not None), default=None)
     if enabled and cap is not None and extra_amount > cap:

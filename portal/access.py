@@ -27,8 +27,8 @@ from tenants.signing_in_as import acting_actor
 
 __all__ = [
     "ACCESS_MARK", "Access", "acting_view", "current_user_timezone", "current_viewer",
-    "half_signed_in_view", "init_app", "office_view", "panel_view", "platform_view", "public_view",
-    "staff_view",
+    "half_signed_in_panel_view", "half_signed_in_view", "init_app", "office_view", "panel_view",
+    "platform_view", "public_view", "staff_view",
 ]  # fmt: skip
 
 ACCESS_MARK = "portal_access"
@@ -135,6 +135,23 @@ def half_signed_in_view(*steps: Step) -> Callable[[View[P]], View[P]]:
         return _mark(wrapper, Access("staff"))
 
     return decorate
+
+
+def half_signed_in_panel_view(view: View[P]) -> View[P]:
+    """For a client that has given the password and has its second factor still to show."""
+
+    @functools.wraps(view)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
+        identity = current_identity() or half_identity()
+        if identity is None:
+            return _sign_in()
+        _require(identity, "panel", None)
+        acting.refuse_in_anothers_name(identity)
+        if sessions.missing_step(identity) != "code":
+            return redirect("/clients/", 303)
+        return view(*args, **kwargs)
+
+    return _mark(wrapper, Access("panel"))
 
 
 def acting_view(area: str) -> Callable[[View[P]], View[P]]:

@@ -32,7 +32,15 @@ NOT_FOR_ANOTHER = (
 )
 # in no mode: the whole of it, or only what writes
 _NEVER_ENDPOINTS = frozenset(
-    {"signin.panel_account", "panel_cards.come_back", "panel_refill.come_back"}
+    {
+        "signin.panel_account",
+        "signin.panel_second_step",
+        "signin.panel_second_factor_set_up",
+        "signin.panel_renew_recovery_codes",
+        "signin.panel_disable_second_factor",
+        "panel_cards.come_back",
+        "panel_refill.come_back",
+    }
 )
 _NEVER_WRITING = frozenset(
     {

@@ -68,7 +68,9 @@ from portal.panel.cards import bp as panel_cards
 from portal.panel.home import bp as panel_home
 from portal.panel.invoices import bp as panel_invoices
 from portal.panel.packages import bp as panel_packages
+from portal.panel.profile import bp as panel_profile
 from portal.panel.refill import bp as panel_refill
+from portal.panel.statement import bp as panel_statement
 from portal.panel.transactions import bp as panel_transactions
 from portal.platform import sweep_words
 from portal.platform.events.views import bp as platform_events
@@ -142,6 +144,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     panel_transactions,
     panel_invoices,
     panel_packages,
+    panel_profile,
+    panel_statement,
 )
 
 

@@ -72,6 +72,7 @@ def queue_security_notice(session: Session, account: Account, what: str) -> bool
             "name": account.name,
             "login": account.label,
             "what": what,
+            "is_client": account.area == "panel",
             "sender_name": resellers.get_reseller(session, account.reseller_id).name,
         },
     )

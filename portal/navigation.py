@@ -213,8 +213,18 @@ PANEL = (
             Entry(_l("Refill"), "panel_refill.index", "plus"),
             Entry(_l("Transactions"), "panel_transactions.index", "list"),
             Entry(_l("Invoices"), "panel_invoices.index", "file-invoice"),
+        ),
+    ),
+    # what is not asked for every day; the panel's layout puts it behind "More"
+    Section(
+        _l("More"),
+        (
+            Entry(_l("Statement of account"), "panel_statement.index", "scale"),
             Entry(_l("Packages"), "panel_packages.index", "package"),
             Entry(_l("Cards"), "panel_cards.index", "credit-card"),
+            Entry(_l("Automatic payment"), "panel_auto_payment.index", "repeat"),
+            Entry(_l("Company and contacts"), "panel_profile.index", "building"),
+            Entry(_l("Sign-in and security"), "signin.panel_account", "shield-check"),
         ),
     ),
 )

@@ -88,6 +88,13 @@ def read_support() -> Support:
     return Support(stored.support_email, stored.support_phone)
 
 
+def read_logo(reseller_id: int) -> bytes | None:
+    """The logo that a reseller's papers carry now: a PNG."""
+    with platform_unit_of_work() as session:
+        brand = branding.find_brand(session, reseller_id=reseller_id)
+        return None if brand is None else branding.find_logo_content(session, brand.code)
+
+
 def name_platform(session: Session) -> None:
     """Let a page that belongs to no reseller carry the platform's name."""
     stored = platform_settings.read_settings(session).settings

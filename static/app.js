@@ -331,6 +331,7 @@
   /* --- Clicks --- */
 
   const actions = {
+    "[data-print]": () => window.print(),
     "[data-dialog-close]": (element, event) => {
       if (!element.closest("#dialog")) return;
       event.preventDefault();

@@ -229,6 +229,7 @@ def _client_identity(row: Row[Any]) -> Identity:
         reseller_name=row.reseller_name,
         role_name="",
         token_hash=row.token_hash,
+        factor=_factor(row),
     )
 
 
@@ -241,9 +242,7 @@ def _factor(row: Row[Any]) -> Factor:
 def _is_alive(row: Row[Any]) -> bool:
     at = now()
     changed_at: datetime | None = row.password_changed_at
-    is_pending = (
-        row.parent_hash is None and row.area != "panel" and row.has_factor and row.factor_at is None
-    )
+    is_pending = row.parent_hash is None and row.has_factor and row.factor_at is None
     return (
         row.ended_at is None
         and row.is_open
@@ -290,15 +289,6 @@ def _staff_query() -> Executable:
         .correlate(SignInSession)
         .scalar_subquery()
     )
-    has_factor = (
-        select(SecondFactor.subject_id)
-        .where(
-            SecondFactor.area == SignInSession.area,
-            SecondFactor.subject_id == SignInSession.subject_id,
-        )
-        .correlate(SignInSession)
-        .exists()
-    )
     is_open = or_(
         and_(SignInSession.area == "platform", PlatformUser.status == "active"),
         and_(SignInSession.area == "office", User.status == "active", is_trading()),
@@ -324,7 +314,7 @@ def _staff_query() -> Executable:
             Role.name.label("role_name"),
             Role.permissions,
             User.allowed_networks,
-            has_factor.label("has_factor"),
+            _has_factor().label("has_factor"),
             Reseller.name.label("reseller_name"),
             family.label("family"),
             func.coalesce(is_open, False).label("is_open"),
@@ -351,6 +341,19 @@ def _staff_query() -> Executable:
     )
 
 
+def _has_factor() -> ColumnElement[bool]:
+    """Whether the person of a session has a second factor."""
+    return (
+        select(SecondFactor.subject_id)
+        .where(
+            SecondFactor.area == SignInSession.area,
+            SecondFactor.subject_id == SignInSession.subject_id,
+        )
+        .correlate(SignInSession)
+        .exists()
+    )
+
+
 def _client_query() -> Executable:
     return (
         select(
@@ -362,6 +365,7 @@ def _client_query() -> Executable:
             ClientCompany.locale.label("company_locale"),
             Reseller.locale,
             Reseller.name.label("reseller_name"),
+            _has_factor().label("has_factor"),
             # a stopped client may still see and pay what it owes
             and_(ClientLogin.enabled, Client.status != "deleted", is_trading()).label("is_open"),
         )

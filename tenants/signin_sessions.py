@@ -16,7 +16,7 @@ from core.db import Session
 from core.ids import new_token
 from tenants.models import Client
 from tenants.platform_models import PlatformSettings
-from tenants.signin_models import PasswordReset, SignInSession
+from tenants.signin_models import PasswordReset, SecondFactor, SignInSession
 
 Area = Literal["office", "platform", "panel"]
 
@@ -46,6 +46,8 @@ KEPT_AFTER_END = timedelta(days=30)
 SECOND_STEP_WITHIN = timedelta(minutes=10)
 # staff signed in as somebody beneath
 ACTING_FOR = timedelta(minutes=30)
+# recovery codes go with their factor
+_OF_PERSONS = (SignInSession, PasswordReset, SecondFactor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,22 +300,14 @@ def delete_old_sessions(session: Session) -> None:
 
 
 def delete_sessions_of_client(session: Session, client_id: int) -> None:
-    """Forget from where a client signed in, after it was removed for good."""
-    session.execute(
-        delete(SignInSession).where(
-            SignInSession.area == "panel", SignInSession.subject_id == client_id
-        )
-    )
-    session.execute(
-        delete(PasswordReset).where(
-            PasswordReset.area == "panel", PasswordReset.subject_id == client_id
-        )
-    )
+    """Forget how and from where a client signed in, after it was removed for good."""
+    for table in _OF_PERSONS:
+        session.execute(delete(table).where(table.area == "panel", table.subject_id == client_id))
 
 
 def delete_sessions_of_erased(session: Session) -> None:
     """The same for every client that was removed for good, whatever became of the request."""
-    for table in (SignInSession, PasswordReset):
+    for table in _OF_PERSONS:
         erased = select(Client.id).where(
             Client.id == table.subject_id, Client.erased_at.is_not(None)
         )

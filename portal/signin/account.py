@@ -14,6 +14,7 @@ from portal import sessions
 from portal.access import panel_view, staff_view
 from portal.errors import LAYOUTS
 from portal.htmx import render
+from portal.invitations import queue_security_notice
 from portal.locales import language_choices
 from portal.sessions import current_identity
 from portal.signed_in_devices import describe
@@ -131,6 +132,7 @@ def _set_password(form: ChangePasswordForm) -> str:
         signin.change_password(
             db, account, str(form.password.data), ip=client_ip(), reason="password_changed"
         )
+        queue_security_notice(db, account, "password_changed")
         # the browser that changed it goes on, under a new token
         return signin_sessions.begin_session(
             db,
@@ -216,7 +218,10 @@ def _draw(door: Door, form: ChangePasswordForm, *, status: int = 200) -> Respons
         devices=[Device(describe(one.user_agent), one) for one in found],
         factor=factor,
         few_codes=second_factor.FEW_CODES,
-        may_disable=not current_app.config["SECOND_FACTOR_REQUIRED"],
+        may_disable=door is PANEL or not current_app.config["SECOND_FACTOR_REQUIRED"],
+        set_up_url=door.url("second_factor_set_up"),
+        codes_url=door.url("renew_recovery_codes"),
+        off_url=door.url("disable_second_factor"),
         acting_as=acting_as,
         min_length=passwords.MIN_LENGTH,
         languages=language_choices(),

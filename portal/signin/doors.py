@@ -42,6 +42,11 @@ STAFF = Door(realm="staff", area="office", areas=("office", "platform"), prefix=
 PANEL = Door(realm="panel", area="panel", areas=("panel",), prefix="panel_")
 
 
+def door_of(identity: Identity) -> Door:
+    """The door that the person came in by."""
+    return PANEL if identity.area == "panel" else STAFF
+
+
 def enter_tenant(session: Session, door: Door) -> int | None:
     """The tenant that this page belongs to, if its host name or address says so.
 

@@ -11,7 +11,7 @@ from core.config import Settings
 from core.errors import ConflictError, InvalidInputError, InvariantError, TooManyAttemptsError
 from core.platform_uow import platform_unit_of_work
 from portal import sessions
-from portal.access import half_signed_in_view, staff_view
+from portal.access import half_signed_in_view, panel_view, staff_view
 from portal.errors import LAYOUTS
 from portal.htmx import render
 from portal.invitations import queue_security_notice
@@ -24,7 +24,7 @@ from portal.signin.attempts import (
     wait_text,
 )
 from portal.signin.blueprint import bp
-from portal.signin.doors import STAFF, page_after
+from portal.signin.doors import PANEL, STAFF, Door, door_of, page_after
 from portal.signin.forms import DisableForm, RenewCodesForm, SetUpForm
 from portal.signin.second_step import key_ring, show_as_half
 from portal.wording import refusal
@@ -42,10 +42,47 @@ from tenants.signin_accounts import Account
 @bp.route("/account/second-factor", methods=["GET", "POST"])
 @half_signed_in_view("", "set_up")
 def second_factor_set_up() -> ResponseReturnValue:
+    return _set_up(STAFF)
+
+
+@bp.route("/clients/account/second-factor", methods=["GET", "POST"])
+@panel_view
+def panel_second_factor_set_up() -> ResponseReturnValue:
+    return _set_up(PANEL)
+
+
+@bp.route("/account/second-factor/codes", methods=["GET", "POST"])
+@staff_view
+def renew_recovery_codes() -> ResponseReturnValue:
+    return _renew_codes(STAFF)
+
+
+@bp.route("/clients/account/second-factor/codes", methods=["GET", "POST"])
+@panel_view
+def panel_renew_recovery_codes() -> ResponseReturnValue:
+    return _renew_codes(PANEL)
+
+
+@bp.route("/account/second-factor/off", methods=["GET", "POST"])
+@staff_view
+def disable_second_factor() -> ResponseReturnValue:
+    if current_app.config["SECOND_FACTOR_REQUIRED"]:
+        raise ConflictError("A second factor is required here, so it cannot be switched off.")
+    return _switch_off(STAFF)
+
+
+@bp.route("/clients/account/second-factor/off", methods=["GET", "POST"])
+@panel_view
+def panel_disable_second_factor() -> ResponseReturnValue:
+    """Of clients no second factor is required anywhere: they may always switch it off."""
+    return _switch_off(PANEL)
+
+
+def _set_up(door: Door) -> ResponseReturnValue:
     me, account = _me(), _account()
     if account.has_factor:
         flash(_("Your second factor is switched on already."), "info")
-        return redirect(STAFF.url("account"), 303)
+        return redirect(door.url("account"), 303)
     form = SetUpForm()
     if request.method == "GET":
         return _draw_offer(form, account, second_factor.new_secret())
@@ -66,9 +103,7 @@ def second_factor_set_up() -> ResponseReturnValue:
     return response
 
 
-@bp.route("/account/second-factor/codes", methods=["GET", "POST"])
-@staff_view
-def renew_recovery_codes() -> ResponseReturnValue:
+def _renew_codes(door: Door) -> ResponseReturnValue:
     form = RenewCodesForm()
     if request.method == "GET":
         return _draw_form("signin/renew_codes.html", form)
@@ -84,14 +119,10 @@ def renew_recovery_codes() -> ResponseReturnValue:
             signin_throttle.forgive(db, _code_attempt(account).keys)
     except (InvalidInputError, TooManyAttemptsError) as error:
         return _refuse("signin/renew_codes.html", form, error)
-    return _draw_codes(codes, STAFF.url("account"))
+    return _draw_codes(codes, door.url("account"))
 
 
-@bp.route("/account/second-factor/off", methods=["GET", "POST"])
-@staff_view
-def disable_second_factor() -> ResponseReturnValue:
-    if current_app.config["SECOND_FACTOR_REQUIRED"]:
-        raise ConflictError("A second factor is required here, so it cannot be switched off.")
+def _switch_off(door: Door) -> ResponseReturnValue:
     form = DisableForm()
     if request.method == "GET":
         return _draw_form("signin/disable_factor.html", form)
@@ -102,7 +133,7 @@ def disable_second_factor() -> ResponseReturnValue:
     except (InvalidInputError, TooManyAttemptsError) as error:
         return _refuse("signin/disable_factor.html", form, error)
     flash(_("The second factor is switched off. Your other sessions have ended."), "success")
-    return redirect(STAFF.url("account"), 303)
+    return redirect(door.url("account"), 303)
 
 
 def _create(account: Account, secret: str, code: str) -> tuple[list[str], str]:
@@ -194,8 +225,8 @@ def _draw_offer(form: SetUpForm, account: Account, secret: str, *, status: int =
         qr_code=segno.make(address, error="m").svg_data_uri(scale=5, border=4),
         secret=" ".join(secret[start : start + 4] for start in range(0, len(secret), 4)),
         is_required=half_identity() is not None,
-        action=STAFF.url("second_factor_set_up", next=request.args.get("next")),
-        sign_out_url=STAFF.url("sign_out"),
+        action=door_of(_me()).url("second_factor_set_up", next=request.args.get("next")),
+        sign_out_url=door_of(_me()).url("sign_out"),
     )
 
 
@@ -219,11 +250,14 @@ def _draw_form(page: str, form: FlaskForm | None, *, status: int = 200, **more: 
     half = half_identity()
     if half is not None:
         show_as_half(half)
+    door = door_of(_me())
     return render(
         page,
         status=status,
         layout=LAYOUTS["public" if half is not None else _me().area],
         form=form,
-        account_url=STAFF.url("account"),
+        account_url=door.url("account"),
+        codes_url=door.url("renew_recovery_codes"),
+        off_url=door.url("disable_second_factor"),
         **more,
     )

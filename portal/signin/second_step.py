@@ -11,15 +11,17 @@ from core.db import Session
 from core.errors import TooManyAttemptsError
 from core.platform_uow import platform_unit_of_work
 from portal import sessions
-from portal.access import half_signed_in_view
+from portal.access import half_signed_in_panel_view, half_signed_in_view
 from portal.htmx import render
 from portal.invitations import queue_security_notice
 from portal.signin.attempts import client_ip, second_step_attempt, wait_text
 from portal.signin.blueprint import bp
-from portal.signin.doors import STAFF, page_after
+from portal.signin.doors import PANEL, STAFF, Door, door_of, page_after
 from portal.signin.forms import SecondStepForm
+from portal.site import branded
 from portal.viewer import Viewer, set_viewer
 from tenants import second_factor, signin, signin_accounts, signin_throttle
+from tenants.branding import find_brand
 from tenants.signed_in import Identity
 from tenants.signin_accounts import Account
 
@@ -29,16 +31,26 @@ DIGITS = 6
 @bp.route("/login/code", methods=["GET", "POST"])
 @half_signed_in_view("code")
 def second_step() -> ResponseReturnValue:
+    return _second_step(STAFF)
+
+
+@bp.route("/clients/login/code", methods=["GET", "POST"])
+@half_signed_in_panel_view
+def panel_second_step() -> ResponseReturnValue:
+    return _second_step(PANEL)
+
+
+def _second_step(door: Door) -> ResponseReturnValue:
     form = SecondStepForm()
     if request.method == "GET":
-        return _draw(form)
+        return _draw(door, form)
     if not form.validate():
-        return _draw(form, status=422)
+        return _draw(door, form, status=422)
     try:
         token = _try(str(form.code.data))
     except TooManyAttemptsError as error:
         form.code.errors = [wait_text(error.retry_after_s)]
-        response = _draw(form, status=429)
+        response = _draw(door, form, status=429)
         response.headers["Retry-After"] = str(error.retry_after_s)
         return response
     if token is None:
@@ -47,7 +59,7 @@ def second_step() -> ResponseReturnValue:
         form.code.errors = [
             _("This code is not right, or was used already. Codes change every 30 seconds.")
         ]
-        return _draw(form, status=422)
+        return _draw(door, form, status=422)
     return _go_on(token)
 
 
@@ -65,8 +77,16 @@ def key_ring() -> dict[str, bytes]:
 
 
 def show_as_half(identity: Identity) -> None:
-    """The page carries the name of the person's reseller and nothing that opens."""
-    set_viewer(Viewer(name="", area="public", reseller_name=identity.reseller_name))
+    """The page carries the name of the person's reseller and nothing that opens.
+
+    A client's has its reseller's logo and colours too, as every page of its door.
+    """
+    viewer = Viewer(name="", area="public", reseller_name=identity.reseller_name)
+    if door_of(identity) is PANEL:
+        with platform_unit_of_work() as db:
+            brand = find_brand(db, reseller_id=identity.reseller_id)
+        viewer = viewer if brand is None else branded(viewer, brand)
+    set_viewer(viewer)
 
 
 def _try(code: str) -> str | None:
@@ -120,13 +140,14 @@ def _go_on(token: str) -> Response:
     return response
 
 
-def _draw(form: SecondStepForm, *, status: int = 200) -> Response:
+def _draw(door: Door, form: SecondStepForm, *, status: int = 200) -> Response:
     show_as_half(half_me())
     return render(
         "signin/second_step.html",
         status=status,
         form=form,
         login=half_me().login,
-        action=STAFF.url("second_step", next=request.args.get("next")),
-        sign_out_url=STAFF.url("sign_out"),
+        is_panel=door is PANEL,
+        action=door.url("second_step", next=request.args.get("next")),
+        sign_out_url=door.url("sign_out"),
     )

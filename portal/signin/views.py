@@ -13,7 +13,7 @@ from portal.access import public_view
 from portal.htmx import render
 from portal.signin.attempts import client_ip, remember_device, sign_in_attempt, wait_text
 from portal.signin.blueprint import bp
-from portal.signin.doors import PANEL, STAFF, Door, enter_tenant, page_after
+from portal.signin.doors import PANEL, STAFF, Door, door_of, enter_tenant, page_after
 from portal.signin.forms import PanelSignInForm, StaffSignInForm
 from portal.site import read_support
 from tenants import signin, signin_accounts, signin_sessions, signin_throttle
@@ -115,7 +115,7 @@ def _next_after(identity: Identity) -> str:
     wanted = request.args.get("next")
     step = sessions.missing_step(identity)
     if step == "code":
-        return STAFF.url("second_step", next=wanted)
+        return door_of(identity).url("second_step", next=wanted)
     if step == "set_up":
         return STAFF.url("second_factor_set_up", next=wanted)
     return page_after(identity, wanted)

@@ -56,6 +56,7 @@ SHARED_WITH_PANEL = {
     "tax_profiles": "the client's taxes",
     "taxes": "the client's taxes",
     "gateway_accounts": "how the client can pay; credentials are encrypted",
+    "panel_rules": "what the reseller lets all its clients do",
 }
 
 

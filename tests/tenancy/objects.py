@@ -109,11 +109,11 @@ PLAIN_PARAMETERS = {
     "list_key": (("clients",), "one of the lists that have views"),
     "code": (("nobody",), "a brand, which everybody may see before anybody is known"),
     "page": (
-        ("company", "region", "branding", "mail", "invoicing"),
+        ("company", "region", "branding", "panel", "mail", "invoicing"),
         "a page of the settings of a company",
     ),
     "part": (
-        ("company", "region", "branding", "sender", "server", "numbering", "defaults"),
+        ("company", "region", "branding", "rules", "sender", "server", "numbering", "defaults"),
         "a form of the settings of a company",
     ),
     "line_no": (("1",), "the number of a line of an invoice that the address names"),

@@ -11,6 +11,7 @@ from core.db import Session
 from core.errors import ConflictError, NotFoundError
 from core.uow import unit_of_work
 from payments import saved_cards
+from portal import client_access
 from portal.access import current_viewer, office_view
 from portal.htmx import hx, render
 from portal.keyset import read_place
@@ -39,6 +40,7 @@ def show(client_id: int) -> ResponseReturnValue:
             "pinned": tab_queries.list_pinned_notes(session, head),
             "latest": latest,
             "names": _read_names(session, latest),
+            "factor": client_access.find_factor(head.id) if head.has_panel else None,
         }
 
     return tabs.draw(client_id, "overview", read)
@@ -174,6 +176,21 @@ def change_status(client_id: int) -> ResponseReturnValue:
             "active": _("%(name)s is active again.", name=name),
             "stop": _("%(name)s is stopped.", name=name),
         }[status],
+        "success",
+    )
+    return _back(client_id)
+
+
+@bp.post("/<int:client_id>/second-factor/reset")
+@office_view(Permission.CLIENTS_WRITE)
+def reset_second_factor(client_id: int) -> ResponseReturnValue:
+    """For a client that has lost phone and recovery codes: its password alone signs it in."""
+    with unit_of_work() as session:
+        name = page_queries.get_head(session, client_id).name
+    if not client_access.reset_second_factor(client_id):
+        raise ConflictError("This client has no second factor.")
+    flash(
+        _("%(name)s has no second factor any more, is signed out and told by mail.", name=name),
         "success",
     )
     return _back(client_id)

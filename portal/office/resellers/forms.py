@@ -1,7 +1,10 @@
 """Forms of the parts of a reseller's settings; each is saved by itself."""
 
+import re
+from decimal import Decimal
 from typing import Any
 
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import FileStorage
@@ -20,6 +23,7 @@ from wtforms.validators import InputRequired, NumberRange, Optional, ValidationE
 
 from billing.invoice_pdf import check_logo
 from core.errors import InvalidInputError
+from core.money import parse_amount
 from core.zones import list_zone_names
 from mail.servers import SECURITIES
 from portal.fields import latin_email, to_choices
@@ -88,6 +92,29 @@ class BrandingForm(Form):
     logo = LogoField(_l("Logo"))
     brand_color = text_field(_l("Colour"), length=20)
     portal_host = text_field(_l("Host name of the portal"), length=253)
+
+
+class RulesForm(Form):
+    """What clients may do by themselves in their panel."""
+
+    edits_contacts = BooleanField(_l("Change their e-mail addresses"))
+    edits_company = BooleanField(_l("Change company name and address"))
+    edits_tax_ids = BooleanField(_l("Change tax and registration ID"))
+    switches_auto_payment = BooleanField(_l("Switch automatic payment on and off"))
+    refill_amounts = text_field(
+        _l("Amounts offered for a refill"), InputRequired(_l("Enter at least one amount."))
+    )
+
+    def read_amounts(self) -> tuple[Decimal, ...]:
+        """The amounts, typed one after the other; raises InvalidInputError at the field."""
+        try:
+            return tuple(
+                parse_amount(one, get_locale() or "en")
+                for one in re.split(r"[;\s]+", self.refill_amounts.data or "")
+                if one
+            )
+        except InvalidInputError as error:
+            raise InvalidInputError(error.text, "refill_amounts", **error.values) from error
 
 
 class SenderForm(Form):

@@ -8,8 +8,8 @@ from portal.office.resellers import pages
 from portal.office.resellers.blueprint import settings_bp as bp
 from tenants.permissions import Permission
 
-_PAGE = "<any(company,region,branding,mail,invoicing):page>"
-_PART = "<any(company,region,branding,sender,server,numbering,defaults):part>"
+_PAGE = "<any(company,region,branding,panel,mail,invoicing):page>"
+_PART = "<any(company,region,branding,rules,sender,server,numbering,defaults):part>"
 
 
 @bp.get("/")

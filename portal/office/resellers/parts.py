@@ -20,9 +20,11 @@ from mail.models import MailServer
 from mail.queue import find_sender
 from mail.servers import ServerWish
 from portal.fields import to_choices
+from portal.formatting import number
 from portal.office.resellers import forms
-from tenants import logos, reseller_settings
+from tenants import logos, panel_rules, reseller_settings
 from tenants.models import Reseller
+from tenants.panel_rules import Rules
 from tenants.reseller_settings import Look, Profile, Region, Sender
 from tenants.stamps import make_stamp
 
@@ -53,6 +55,7 @@ PAGES: dict[str, LazyString] = {
     "company": _l("Company"),
     "region": _l("Currency and time zone"),
     "branding": _l("Branding"),
+    "panel": _l("Client panel"),
     "mail": _l("Mail"),
     "invoicing": _l("Invoicing"),
 }
@@ -128,6 +131,23 @@ def _save_branding(
     )
     if form.logo.picture is not None:
         logos.save_logo(session, reseller_id, form.logo.picture)
+
+
+def _read_rules(session: Session, reseller: Reseller) -> Stored:
+    rules = panel_rules.read_rules(session, reseller.id)
+    amounts = " ".join(number(one) for one in rules.refill_amounts)
+    return Stored({**asdict(rules), "refill_amounts": amounts}, panel_rules.stamp_of(rules))
+
+
+def _save_rules(session: Session, reseller_id: int, form: forms.RulesForm, stamp: str) -> None:
+    wish = Rules(
+        edits_contacts=bool(form.edits_contacts.data),
+        edits_company=bool(form.edits_company.data),
+        edits_tax_ids=bool(form.edits_tax_ids.data),
+        switches_auto_payment=bool(form.switches_auto_payment.data),
+        refill_amounts=form.read_amounts(),
+    )
+    panel_rules.save_rules(session, reseller_id, wish, stamp=stamp)
 
 
 def _read_sender(session: Session, reseller: Reseller) -> Stored:
@@ -266,6 +286,9 @@ PARTS: dict[str, Part] = {
             forms.BrandingForm,
             _read_branding,
             _save_branding,
+        ),
+        Part(
+            "rules", "panel", _l("What clients may do"), forms.RulesForm, _read_rules, _save_rules
         ),
         Part("sender", "mail", _l("Sender"), forms.SenderForm, _read_sender, _save_sender),
         Part("server", "mail", _l("Mail server"), forms.ServerForm, _read_server, _save_server),

@@ -15,8 +15,8 @@ from portal.office.resellers.pages import Place
 from portal.office.resellers.queries import STATUSES, Filters
 from tenants.permissions import Permission
 
-_PAGE = "<any(company,region,branding,mail,invoicing):page>"
-_PART = "<any(company,region,branding,sender,server,numbering,defaults):part>"
+_PAGE = "<any(company,region,branding,panel,mail,invoicing):page>"
+_PART = "<any(company,region,branding,rules,sender,server,numbering,defaults):part>"
 
 
 @bp.get("/")

@@ -23,6 +23,7 @@ from portal.panel.card_words import card_name, expiry_text
 from portal.panel.me import Me, my_id, read_me
 from portal.panel.next_charge import NextCharge
 from portal.wording import refusal
+from tenants import panel_rules
 
 bp = Blueprint("panel_auto_payment", __name__, url_prefix="/clients/auto-payment")
 
@@ -75,6 +76,7 @@ def _draw(
     messages: Sequence[str] = (),
 ) -> Response:
     me = read_me(session)
+    rules = panel_rules.read_rules(session, me.reseller_id)
     cards = saved_cards.list_cards(session, me.id)
     card = next((one for one in cards if one.is_default), None)
     return render(
@@ -87,6 +89,7 @@ def _draw(
         next_charge=_next_charge(session, me),
         card_text=_card_text(card),
         caps=_caps(me, row),
+        may_switch=rules.switches_auto_payment,
     )
 
 

@@ -11,15 +11,16 @@ from flask_wtf import FlaskForm
 from wtforms import RadioField
 
 from core.errors import InvalidInputError
+from core.money import minor_amount
 from payments.limits import limits_of, scale_of
 from payments.refills import check_amount
 from portal.card_numbers import no_card_number
 from portal.fields import AmountField
 from portal.formatting import money
+from tenants.panel_rules import Rules
 
 OWN = "own"
 OTHER_CARD = "other"
-_OFFER = (Decimal(10), Decimal(25), Decimal(50), Decimal(100))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,14 @@ class RefillForm(FlaskForm):  # type: ignore[misc]  # flask-wtf has no types
         raise InvalidInputError("Choose how to pay.", "method")
 
 
-def offered_amounts(currency: str) -> tuple[Decimal, ...]:
-    """Small sums of the currency: of yen a hundred times as many as of dollars."""
-    a, b, c, d = (amount * scale_of(currency) for amount in _OFFER)
-    return a, b, c, d
+def offered_amounts(rules: Rules, currency: str) -> list[Decimal]:
+    """What the provider offers, in the currency: of yen a hundred times as many as of dollars.
+
+    Never more than a refill may be.
+    """
+    limits = limits_of(currency)
+    scaled = (minor_amount(one * scale_of(currency), currency) for one in rules.refill_amounts)
+    return [one for one in scaled if limits.least <= one <= limits.most] or [limits.least]
 
 
 def limits_text(currency: str) -> str:

@@ -16,6 +16,8 @@ from payments import attempts, gateway_accounts
 from payments.models import GatewayAccount, Refill, SavedCard
 from portal.panel.me import Me, my_id, read_me
 from portal.panel.open_invoices import OpenInvoice, list_open
+from tenants import panel_rules
+from tenants.panel_rules import Rules
 
 # A payment as young as this may well be the one that somebody is about to make a second time.
 _RECENT = timedelta(minutes=10)
@@ -32,6 +34,7 @@ class Desk:
     cards: Sequence[SavedCard]
     open_invoices: Sequence[OpenInvoice]
     recent: Refill | None
+    rules: Rules
 
     @property
     def owed(self) -> Decimal:
@@ -64,7 +67,12 @@ def read_desk(session: Session) -> Desk:
         session, reseller_id=me.reseller_id, currency=me.currency
     )
     return Desk(
-        me, account, _list_cards(session, account), list_open(session), _find_recent(session)
+        me,
+        account,
+        _list_cards(session, account),
+        list_open(session),
+        _find_recent(session),
+        panel_rules.read_rules(session, me.reseller_id),
     )
 
 

@@ -229,8 +229,8 @@ def _methods(desk: Desk) -> list[Method]:
 
 def _prefill(form: RefillForm, desk: Desk, methods: Sequence[Method]) -> None:
     """The amount that the address asks for, else the second of the offer; the first usable card."""
-    offered = offered_amounts(desk.me.currency)
-    form.choice.data = str(offered[1])
+    offered = offered_amounts(desk.rules, desk.me.currency)
+    form.choice.data = str(offered[min(1, len(offered) - 1)])
     wanted = _wanted_amount(desk)
     if wanted is not None:
         form.choice.data = OWN
@@ -272,7 +272,8 @@ def _draw(
         refill_id=refill_id,
         messages=list(messages),
         offered=[
-            (str(one), f"{money(one, currency)} {currency}") for one in offered_amounts(currency)
+            (str(one), f"{money(one, currency)} {currency}")
+            for one in offered_amounts(desk.rules, currency)
         ],
         limits=limits_text(currency),
         invoice=desk.find_invoice(request.args.get("invoice", type=UUID)),

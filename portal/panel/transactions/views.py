@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -18,9 +17,8 @@ from portal.keyset import read_place
 from portal.listing import chosen, render_list, url_with
 from portal.panel.card_words import card_name
 from portal.panel.transactions import queries
+from portal.panel.transactions.blueprint import bp
 from portal.panel.transactions.queries import PERIODS, TYPES, Filters
-
-bp = Blueprint("panel_transactions", __name__, url_prefix="/clients/transactions")
 
 PERIOD_WORDS = {
     "any": _l("Any time"),
