@@ -55,6 +55,10 @@ UNSHOWN: dict[str, tuple[dict[str, str], str]] = {
         {},
         "shown while the client's bank waits: test_stripe walks it",
     ),
+    "POST /office/clients/<int:client_id>/second-factor/reset": (
+        {},
+        "shown for a client with a second factor: test_second_factor of the panel walks it",
+    ),
     "POST /office/clients/<int:client_id>/restore": ({}, "shown for a deleted client only"),
     "POST /office/invoice-templates/preview.pdf": (
         {"reseller_id": "1", "name": "Any", "columns": "net"},

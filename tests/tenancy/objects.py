@@ -62,6 +62,8 @@ PARAMETERS_OF_ENDPOINT = {
     ("office_invoices.deallocate", "transaction_id"): "payment",
     ("office_invoices.let_allocate", "transaction_id"): "hand_payment",
     ("office_invoices.zip_result", "task_id"): "zip_task",
+    ("panel_transactions.receipt", "transaction_id"): "payment",
+    ("panel_transactions.receipt_pdf", "transaction_id"): "payment",
 }
 # Endpoints that show nothing without a query: name in the query, and the kind that it names.
 QUERIES = {

@@ -27,7 +27,7 @@ from tests.portal.office import desk
 from tests.sandbox.mailbox_server import running_mailbox
 
 SETTINGS = "/office/settings/"
-PAGES = ("company", "region", "branding", "mail", "invoicing")
+PAGES = ("company", "region", "branding", "panel", "mail", "invoicing")
 
 
 def stamp_of(browser, page, part, root=SETTINGS):

@@ -149,6 +149,13 @@ def full(till: Till) -> dict[str, object]:
         "charge": f"/clients/transactions/{taken_back}",
         "correction": f"/clients/transactions/{reversal}",
         "payment": f"/clients/transactions/{paid}",
+        "receipt": f"/clients/transactions/{paid}/receipt",
+        "statement": "/clients/statement",
+        "wrong days": "/clients/statement?from=soon",
+        "packages": "/clients/packages",
+        "profile": "/clients/profile",
+        "account": "/clients/account",
+        "second factor": "/clients/account/second-factor",
         "invoices": "/clients/invoices",
         "invoice": f"/clients/invoices/{invoice_id}",
         "paid": f"/clients/refill/{paid}",
@@ -175,7 +182,8 @@ def test_every_page_of_a_new_client_can_be_used_by_everybody(
     open_page: Callable[..., Page], address: str, till: Till
 ) -> None:
     page = open_page("/clients/")
-    for path in ("", "balance/live", "refill", "cards", "auto-payment", "transactions", "invoices"):
+    for path in ("", "balance/live", "refill", "cards", "auto-payment", "transactions", "invoices",
+                 "statement", "packages", "profile", "account"):  # fmt: skip
         page.goto(f"{address}/clients/{path}")
         check(page)
 
@@ -198,6 +206,10 @@ def test_a_client_saves_a_card_refills_and_reads_why(
     check(page)
 
     page.get_by_role("link", name="Receipt").click()
+    expect(page.get_by_role("heading", name="Receipt")).to_be_visible()
+    expect(page.get_by_text("Card payment, Visa …1111")).to_be_visible()
+    check(page)
+    page.get_by_role("link", name="Payment", exact=True).click()
     expect(page.get_by_role("heading", name="Card payment, Visa …1111")).to_be_visible()
     page.get_by_text("How it is booked").click()
     expect(page.get_by_text("Your Live balance", exact=True)).to_be_visible()
