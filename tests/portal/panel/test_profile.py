@@ -40,9 +40,7 @@ def nothing_known(till: Till) -> None:
 def allow(till: Till, rules: Rules) -> None:
     with till.work() as session:
         stored = panel_rules.read_rules(session, till.tenant.id)
-        panel_rules.save_rules(
-            session, till.tenant.id, rules, stamp=panel_rules.stamp_of(stored)
-        )
+        panel_rules.save_rules(session, till.tenant.id, rules, stamp=panel_rules.stamp_of(stored))
 
 
 def give(till: Till, **company: str) -> None:
@@ -226,9 +224,12 @@ def test_the_panels_role_writes_its_own_company_block_and_no_other_column(till: 
         "delete from client_companies",
         "update panel_rules set edits_company = true",
     ):
-        with tenant_scope(scope), pytest.raises(ProgrammingError, match="permission denied"):
-            with unit_of_work() as session:
-                session.execute(text(statement))
+        with (
+            tenant_scope(scope),
+            pytest.raises(ProgrammingError, match="permission denied"),
+            unit_of_work() as session,
+        ):
+            session.execute(text(statement))
     with tenant_scope(scope), unit_of_work() as session:
         changed = session.execute(text("update client_companies set company_name = 'Mine'"))
         assert changed.rowcount == 1

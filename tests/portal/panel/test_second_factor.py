@@ -85,9 +85,7 @@ def test_after_the_code_one_comes_to_the_page_that_was_wanted(
     assert browser.post(step, data={"code": code_of(secret)}).location == "/clients/invoices"
 
 
-def test_a_code_is_never_taken_twice_and_cannot_be_guessed(
-    app: Flask, acme_client: Client
-) -> None:
+def test_a_code_is_never_taken_twice_and_cannot_be_guessed(app: Flask, acme_client: Client) -> None:
     secret, _ = give_factor(app, "panel", acme_client.id)
     with time_machine.travel(now(), tick=False):
         assert give(half_way(app), code_of(secret)).status_code == 303
@@ -147,9 +145,9 @@ def test_staff_take_a_lost_one_away_and_the_client_is_told(
     inside = half_way(app)
     url = f"/office/clients/{acme_client.id}/second-factor/reset"
     assert "Take the second factor away" in as_owner.get(f"/office/clients/{acme_client.id}").text
-    assert "Take the second factor away" not in as_viewer.get(
-        f"/office/clients/{acme_client.id}"
-    ).text
+    assert (
+        "Take the second factor away" not in as_viewer.get(f"/office/clients/{acme_client.id}").text
+    )
 
     refused = [as_viewer.post(url).status_code, as_stranger.post(url).status_code]
     answers = [as_owner.post(url).status_code for _ in range(2)]
