@@ -182,7 +182,7 @@ NO_TOKENS = {
     "template", "timezone", "to_address", "to_currency", "type", "user_agent", "webhook_token",
     "colour", "columns", "digest", "grouping", "parts", "source_digest",
     "alignment", "ending", "period_unit", "unit",
-    "payload", "sealed_secret", "sealed_secret_before", "stop_codes", "stop_kinds", "types", "url",
+    "payload", "sealed_secret", "sealed_secret_before", "types", "url",
 }  # fmt: skip
 
 
