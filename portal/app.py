@@ -32,6 +32,7 @@ from portal.health import bp as health
 from portal.navigation import menu_for
 from portal.office import audit_words, words
 from portal.office.audit import bp as office_audit
+from portal.office.auto_payment import bp as office_auto_payment
 from portal.office.autoinvoicing import bp as office_autoinvoicing
 from portal.office.client_templates import bp as office_client_templates
 from portal.office.clients import bp as office_clients
@@ -127,6 +128,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_packages,
     office_currencies,
     office_autoinvoicing,
+    office_auto_payment,
     platform_home,
     platform_resellers,
     platform_ledger,

@@ -80,6 +80,9 @@ OFFICE = (
             ),
             Entry(_l("Refills"), "office_refills.index", "credit-card", Permission.PAYMENTS_READ),
             Entry(
+                _l("Auto payment"), "office_auto_payment.index", "bolt", Permission.PAYMENTS_READ
+            ),
+            Entry(
                 _l("Autoinvoicing"),
                 "office_autoinvoicing.index",
                 "repeat",

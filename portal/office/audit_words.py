@@ -110,6 +110,15 @@ ACTIONS: Mapping[str, LazyString] = {
     "void": _l("void"),
 }
 FIELDS: Mapping[str, LazyString] = {
+    "at_hour": _l("Retries at"),
+    "card": _l("Card"),
+    "declines_to_suspend": _l("Declines until it is suspended"),
+    "expiry_days": _l("Days before a card ends"),
+    "is_sent": _l("Is sent"),
+    "retry_hours": _l("Waits in hours"),
+    "stop_codes": _l("Codes that are never tried again"),
+    "stop_kinds": _l("Kinds that are never tried again"),
+    "words": _l("Own words"),
     "account_details": _l("Account details"),
     "address": _l("Address"),
     "allowed_networks": _l("Allowed addresses"),

@@ -111,6 +111,18 @@ WORDS: dict[str, dict[str, Word]] = {
         "declined": (_l("declined"), "bad"),
         "not_charged": (_l("not charged"), "off"),
     },
+    "auto_step": {
+        "on": (_l("switched on"), "ok"),
+        "off": (_l("switched off"), "off"),
+        "asked": (_l("charge asked for"), "info"),
+        "received": (_l("received"), "ok"),
+        "declined": (_l("declined"), "bad"),
+        "failed": (_l("failed"), "warn"),
+        "held_back": (_l("held back"), "warn"),
+        "suspended": (_l("suspended"), "bad"),
+        "resumed": (_l("resumed"), "ok"),
+        "card": (_l("card changed"), "info"),
+    },
     "source": {
         "panel": (_l("Client panel"), "off"),
         "staff": (_l("Staff"), "info"),

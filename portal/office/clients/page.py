@@ -10,13 +10,14 @@ from billing.explain import BALANCE_NAMES, explain_balance
 from core.db import Session
 from core.errors import ConflictError, NotFoundError
 from core.uow import unit_of_work
-from payments import saved_cards
+from payments import auto_payment, saved_cards
 from portal import client_access
 from portal.access import current_viewer, office_view
 from portal.htmx import hx, render
 from portal.keyset import read_place
 from portal.listing import chosen
 from portal.office import audit_names
+from portal.office.auto_words import describe_due
 from portal.office.clients import page_queries, saving, tab_queries, tabs, timeline
 from portal.office.clients.blueprint import bp
 from portal.office.clients.page_queries import ClientHead
@@ -35,7 +36,10 @@ def show(client_id: int) -> ResponseReturnValue:
 
     def read(session: Session, head: ClientHead) -> dict[str, Any]:
         latest = timeline.read_timeline(session, head, kinds, size=LATEST)
+        due = auto_payment.preview(session, head.id)
         return {
+            "due": due,
+            "auto": describe_due(due),
             "cards": _read_cards(session, head),
             "pinned": tab_queries.list_pinned_notes(session, head),
             "latest": latest,

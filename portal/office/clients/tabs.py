@@ -17,6 +17,7 @@ from core.db import Session
 from core.uow import unit_of_work
 from core.zones import get_zone
 from payments import auto_payment
+from payments.dues import Due
 from portal.access import current_viewer
 from portal.htmx import render, wants_partial
 from portal.listing import canonical_url
@@ -73,7 +74,9 @@ def draw(
         head = page_queries.get_head(session, client_id)
         found = read(session, head)
         if not is_tab_only:
-            found |= _read_head(session, head, viewer)
+            # the overview has asked already
+            due = found.get("due") or auto_payment.preview(session, head.id)
+            found |= _read_head(session, head, viewer, due)
     tab = _BY_NAME[name]
     is_read = request.method == "GET"
     return render(
@@ -106,8 +109,7 @@ def list_tabs(head: ClientHead, viewer: Viewer, current: str) -> list[dict[str, 
     ]
 
 
-def _read_head(session: Session, head: ClientHead, viewer: Viewer) -> dict[str, Any]:
-    due = auto_payment.preview(session, head.id)
+def _read_head(session: Session, head: ClientHead, viewer: Viewer, due: Due) -> dict[str, Any]:
     coming = next_actions.read_coming(session, head, due)
     return {
         "next_actions": next_actions.list_next(head, due, coming),

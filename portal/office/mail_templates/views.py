@@ -11,7 +11,7 @@ from core.db import Session
 from core.errors import ConflictError
 from core.tenancy import current_scope
 from core.uow import unit_of_work
-from mail import letters, templates
+from mail import letter_switches, letters, templates
 from mail.letter_catalogue import LetterKind, get_letter, list_letters
 from mail.template_language import TemplateProblem
 from mail.template_models import MailTemplateVersion
@@ -58,14 +58,30 @@ def index() -> ResponseReturnValue:
     with unit_of_work() as session:
         reseller = _chosen_reseller(session, request.args.get("reseller", type=int))
         own = queries.list_own(session, reseller.id)
+        off = letter_switches.list_off(session, reseller.id)
         family = [(one.id, one.name) for one in resellers.list_resellers(session)]
     return render(
         "office/mail_templates/index.html",
         letters=list_letters(),
         own=own,
+        off=off,
         reseller=reseller,
         family=family,
+        may_write=current_viewer().may(Permission.TEMPLATES_WRITE),
     )
+
+
+@bp.post("/<letter>/switch")
+@office_view(Permission.TEMPLATES_WRITE)
+def switch(letter: str) -> ResponseReturnValue:
+    """Send a letter from now on, or no more; a second click finds it so."""
+    on = request.form.get("on") == "1"
+    with unit_of_work() as session:
+        reseller = _chosen_reseller(session, request.form.get("reseller", type=int))
+        letter_switches.switch_letter(session, reseller.id, letter, on=on)
+    text = _("The mail is sent from now on.") if on else _("The mail is not sent any more.")
+    flash(text, "success")
+    return redirect(url_for("office_mail_templates.index", reseller=reseller.id), 303)
 
 
 @bp.get("/<letter>")

@@ -14,9 +14,9 @@ from core.errors import NotFoundError
 from payments.models import ChargeAttempt, ClientAutoPayment, GatewayAccount, Refill, SavedCard
 from payments.refills import OPEN_STATES
 from portal.keyset import Key, Order, Page, Place, read_page, walk
+from portal.office.auto_words import describe_figures
 from portal.office.client_choice import matching_ids
 from portal.office.period import ANY_TIME, PeriodFilter
-from portal.office.refills.figures import describe_figures
 from tenants.models import Client
 
 STATES = (

@@ -22,6 +22,7 @@ from portal.formatting import money
 from portal.htmx import hx, render, toast, wants_partial
 from portal.keyset import read_place
 from portal.listing import chosen, render_list
+from portal.next_page import safe_next
 from portal.office import client_choice
 from portal.office.client_choice import ChosenClient
 from portal.office.form_ids import read_form_id
@@ -159,7 +160,8 @@ def resume(client_id: int) -> ResponseReturnValue:
                 client_id=client_id,
             )
     flash(_("Auto payment of %(name)s goes on.", name=client.name), "success")
-    return redirect(url_for("office_clients.show", client_id=client_id), 303)
+    address = safe_next(request.form.get("next"), panel=False)
+    return redirect(address or url_for("office_clients.show", client_id=client_id), 303)
 
 
 def _enqueue_charge(session: Session, page: queries.RefillPage) -> None:
