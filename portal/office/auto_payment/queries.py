@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 
 from core.clock import now
 from core.db import Session
@@ -60,9 +60,7 @@ class Row:
     client_id: int
     client_name: str
     reseller: str
-    card: str
     next_try_at: datetime | None
-    declines_in_row: int
     is_suspended: bool
     told: Told
     last: LastCharge | None
@@ -136,24 +134,12 @@ def read_rows(session: Session, filters: Filters, place: Place) -> Page[Row]:
         ClientAutoPayment.client_id,
         Client.name,
         Reseller.name.label("reseller"),
-        func.coalesce(SavedCard.brand + " ···· " + SavedCard.last_four, "").label("card"),
         ClientAutoPayment.next_try_at,
-        ClientAutoPayment.declines_in_row,
         ClientAutoPayment.suspended_at,
         keep=[
             (ClientAutoPayment, ClientAutoPayment.client_id == walked.picked.c.client_id, False),
             (Client, Client.id == ClientAutoPayment.client_id, False),
             (Reseller, Reseller.id == ClientAutoPayment.reseller_id, False),
-            (
-                SavedCard,
-                and_(
-                    SavedCard.reseller_id == ClientAutoPayment.reseller_id,
-                    SavedCard.client_id == ClientAutoPayment.client_id,
-                    SavedCard.is_default,
-                    SavedCard.state == "active",
-                ),
-                True,
-            ),
         ],
     )
     is_one = len(current_scope().reseller_ids) == 1
@@ -203,9 +189,7 @@ def _row(session: Session, row: Any, *, is_one: bool) -> Row:  # noqa: ANN401 (a
         row.client_id,
         row.name,
         "" if is_one else row.reseller,
-        row.card,
         row.next_try_at,
-        row.declines_in_row,
         row.suspended_at is not None,
         describe_due(auto_payment.preview(session, row.client_id)),
         _find_last(session, row.client_id),
