@@ -5,6 +5,7 @@ endpoints         {secret_key, url} where its events go; {secret} signs them
 endpoints/roll    {secret_key, url} a new secret beside the old one, which signs too until `done`
 customers/card    {secret_key, customer, number, expiry? "2031-09", behaviour? "processing"}
                   save a card without a page; {payment_method}
+cards/update      {secret_key, payment_method, expiry, number?} its bank replaced the card
 chaos             {fault, times? | probability?, call?, account?, delay_s?, seed?} a fault in force:
                   delay_before drop_before http_429 http_502 | delay_during | delay_after
                   http_500_after unreadable_after drop_after. `call` is the operation's name
@@ -114,6 +115,18 @@ def _save_card(sandbox: Sandbox, wanted: Json) -> Json:
         )  # fmt: skip
     sandbox.deliverer.wake()
     return {"payment_method": made["id"]}
+
+
+def _update_card(sandbox: Sandbox, wanted: Json) -> Json:
+    account = _account(sandbox, wanted)
+    year, _, month = str(wanted["expiry"]).partition("-")
+    with sandbox.store.transaction():
+        customers.update_method(
+            sandbox.store, account, str(wanted["payment_method"]), exp_month=int(month),
+            exp_year=int(year), number=str(wanted.get("number", "")),
+        )  # fmt: skip
+    sandbox.deliverer.wake()
+    return {}
 
 
 def _chaos(sandbox: Sandbox, wanted: Json) -> Json:
@@ -229,6 +242,7 @@ _COMMANDS: dict[str, Callable[[Sandbox, Json], Json]] = {
     "endpoints": _endpoints,
     "endpoints/roll": _roll,
     "customers/card": _save_card,
+    "cards/update": _update_card,
     "chaos": _chaos,
     "chaos/clear": _clear_chaos,
     "webhooks": _webhooks,

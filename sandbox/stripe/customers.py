@@ -113,6 +113,23 @@ def make_method(
     return made
 
 
+def update_method(
+    store: Store, account: str, method_id: str, *, exp_month: int, exp_year: int, number: str
+) -> None:
+    """What a card network's account updater tells: a new expiry, perhaps a new number."""
+    method = store.find(account, method_id, "payment_method")
+    if method is None:
+        raise LookupError("no such card")
+    method["card"] |= {"exp_month": exp_month, "exp_year": exp_year}
+    if number:
+        digits = digits_of(number)
+        card = TEST_CARDS[digits]
+        method["card"] |= {"brand": card.brand, "last4": digits[-4:]}
+        method["_behaviour"] = card.behaviour
+    store.save(method)
+    announce(store, account, "payment_method.automatically_updated", method)
+
+
 def attach(store: Store, account: str, method: Json, customer: str) -> None:
     """Let the customer keep the card."""
     method["customer"] = customer
