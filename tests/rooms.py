@@ -24,11 +24,11 @@ _FIRST = (
 def room_of(nodeid: str) -> str:
     """The name under which tests go to one process together."""
     path = PurePosixPath(nodeid.split("::", 1)[0])
-    for room in ("tests/tenancy", "tests/faults"):
+    if path.is_relative_to("tests/faults"):
+        return "tests/faults"
+    for room, second in (("tests/tenancy", "test_l"), ("tests/journeys", "test_j")):
         if path.is_relative_to(room):
-            return room
-    if path.is_relative_to("tests/journeys"):
-        return f"tests/journeys {'a-i' if path.name < 'test_j' else 'j-z'}"
+            return f"{room}, {'first' if path.name < second else 'second'} half"
     return str(path)
 
 

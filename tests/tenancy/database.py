@@ -24,6 +24,8 @@ class Database:
 
     connection: "psycopg.Connection[tuple[Any, ...]]"
     tables: dict[str, list[Column]] = field(default_factory=dict)
+    _known: dict[tuple[int, ...] | None, tuple[str, dict[str, str]]] = field(default_factory=dict)
+    _restored_at: str = ""
 
     def __post_init__(self) -> None:
         rows = self.connection.execute(
@@ -42,6 +44,20 @@ class Database:
     def digest(self, resellers: Iterable[int] | None = None) -> dict[str, str]:
         """A fingerprint of every table; with `resellers` of their rows only."""
         owners = None if resellers is None else list(resellers)
+        key, written = None if owners is None else tuple(owners), self.written()
+        known_at, digest = self._known.get(key, ("", {}))
+        if known_at != written:
+            digest = self._make_digest(owners)
+            self._known[key] = written, digest
+        return digest
+
+    def written(self) -> str:
+        """How far the log of all writes has come: as long as it stands, no row has changed."""
+        found = self.connection.execute("select pg_current_wal_insert_lsn()::text").fetchone()
+        assert found is not None
+        return str(found[0])
+
+    def _make_digest(self, owners: list[int] | None) -> dict[str, str]:
         parts = []
         for table, columns in self.tables.items():
             where = "" if owners is None else self._owned(table, owners)
@@ -86,6 +102,8 @@ class Database:
 
     def restore(self) -> None:
         """Everything as it was kept, the running ids included."""
+        if self._restored_at == self.written():
+            return
         statements = [f'delete from public."{table}"' for table in self.tables]
         for table, columns in self.tables.items():
             names = ", ".join(f'"{c.name}"' for c in columns if not c.is_generated)
@@ -98,6 +116,7 @@ class Database:
         )
         with self.connection.transaction():
             self.connection.execute("; ".join(statements))  # type: ignore[arg-type]
+        self._restored_at = self.written()
 
     def _owned(self, table: str, owners: list[int]) -> str | None:
         listed = ", ".join(str(owner) for owner in owners)

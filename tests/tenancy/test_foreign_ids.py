@@ -17,6 +17,8 @@ OFFICE = [row for row in list_rows() if row.access.area == "office" and row.obje
 PANEL = [row for row in list_rows() if row.access.area == "panel" and row.object_parameters]
 PLATFORM = [row for row in list_rows() if row.access.area == "platform" and row.object_parameters]
 STAFF = ("acme owner", "acme viewer", "west owner", "globex owner", "empty owner")
+# who asks also for a part of a page; the others do not make the refusal another one
+BOTH_WAYS = ("acme viewer", "globex owner", "acme neighbour")
 CLIENTS = ("acme client", "acme neighbour", "globex client", "empty client")
 
 
@@ -53,7 +55,7 @@ def check(stage: Stage, row: Row, names: tuple[str, ...], form: dict[str, list[s
         pairs = list(row.foreign_urls(mine, other)) if mine is not other else []
         pairs = pairs or [(row.url(row.values(other)), _all_missing(row, other))]
         for foreign, missing in pairs:
-            for htmx in (False, True):
+            for htmx in (False, True) if actor.name in BOTH_WAYS else (False,):
                 answer = ask(browser, row, foreign, form, htmx=htmx)
                 where = f"{actor.name}: {row.method} {foreign} {'htmx' if htmx else ''}"
                 assert answer.status_code == 404, f"{where}: {answer.status_code}"
@@ -94,7 +96,7 @@ def test_who_is_not_let_in_learns_nothing_of_what_exists(
         if actor.is_let_in(row):
             continue
         browser = actor.browser(stage.app)
-        for htmx in (False, True):
+        for htmx in (False, True) if actor.name in BOTH_WAYS else (False,):
             answers = []
             for url in (row.url(row.values(owner)), _all_missing(row, owner)):
                 answer = ask(browser, row, url, form, htmx=htmx)

@@ -41,7 +41,8 @@ def test_a_page_is_there_for_its_owner_changes_nothing_and_shows_no_other(stage:
         actor = stage.actors[name]
         browser = actor.browser(stage.app)
         for url in addresses(row, stage, name):
-            for headers in ({}, HTMX):
+            # a part of a page is drawn from what the page is: asked for by one of each area
+            for headers in ({}, HTMX) if name in {"acme owner", "acme client"} else ({},):
                 answer = browser.get(url, headers=headers)
                 where = f"{name}: {url} {headers}"
                 leaked = found_tokens(text_of(answer), actor.forbidden)
@@ -163,7 +164,8 @@ def test_a_search_or_filter_finds_nothing_of_another(stage: Stage, row: Row, not
             continue
         browser = actor.browser(stage.app)
         for url in addresses(row, stage, name):
-            mine = list(queries)
+            # who has nothing can be shown nothing but another's: all is asked for at once
+            mine = queries[:1] if name.startswith("empty") else list(queries)
             for query in mine:
                 if query == queries[1] and name in {"acme owner", "acme neighbour"}:
                     # what the page looked for also one by one; for the others together is enough

@@ -87,10 +87,27 @@ def test_fields_that_are_not_shown_change_nothing(
         stage.database.restore()
 
 
+WRITTEN = {
+    "office_clients.create",
+    "office_clients.update",
+    "office_transactions.create",
+    "office_transactions.approve",
+    "office_transactions.reverse",
+    "office_invoices.issue",
+    "office_mail.send_again",
+    "office_terms.create",
+    "office_taxes.create",
+    "panel_cards.make_default",
+    "panel_refill.create",
+}
+
+
 def test_the_forms_do_write_what_they_show(stage: Stage, office_forms, panel_forms):
     """The proof that the forms above get as far as the database."""
     written = set()
     for row in WRITES:
+        if row.endpoint not in WRITTEN:
+            continue
         is_office = row.access.area == "office"
         actor = stage.actors["acme owner" if is_office else "acme client"]
         for form in forms_for(row, office_forms if is_office else panel_forms)[:2]:
@@ -99,16 +116,4 @@ def test_the_forms_do_write_what_they_show(stage: Stage, office_forms, panel_for
             if before != stage.database.digest():
                 written.add(row.endpoint)
             stage.database.restore()
-    assert {
-        "office_clients.create",
-        "office_clients.update",
-        "office_transactions.create",
-        "office_transactions.approve",
-        "office_transactions.reverse",
-        "office_invoices.issue",
-        "office_mail.send_again",
-        "office_terms.create",
-        "office_taxes.create",
-        "panel_cards.make_default",
-        "panel_refill.create",
-    } <= written, sorted(written)
+    assert written == WRITTEN

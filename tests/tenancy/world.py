@@ -192,7 +192,7 @@ def _mark_rows(database: Database, token: str, column: str, value: int) -> None:
         key = "id" if (table, column) == ("resellers", "reseller_id") else column
         if key not in names:
             continue
-        texts = [c.name for c in columns if c.type == "text" or c.type.startswith("character")]
+        texts = [c.name for c in columns if c.type in {"text", "character varying", "character"}]
         for name in texts:
             if name in NO_TOKENS:
                 continue
