@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import exists, select
 
-from billing import ledger, schedule
+from billing import ledger, schedule, tax_waits
 from billing.client_billing import lock_billing
 from billing.invoice_models import Invoice
-from billing.invoices import create_invoice
 from billing.models import ClientBilling, Transaction
 from billing.periods import Period
+from billing.suretax_models import TaxWait
 from core.clock import now
 from core.db import Session
 from core.errors import AppError
@@ -33,8 +33,8 @@ class Skipped:
     unbilled: bool
 
 
-def invoice_next_period(session: Session, client_id: int) -> Invoice | Skipped | None:
-    """Handle the oldest boundary that has passed; None when there is none.
+def invoice_next_period(session: Session, client_id: int) -> Invoice | Skipped | TaxWait | None:
+    """Handle the oldest boundary that has passed; None when there is none, or one waits for taxes.
 
     Both the invoice and Last Invoiced move in the caller's transaction, under the lock of the
     client's balance: two schedulers at once make one invoice. Raises NotFoundError.
@@ -44,14 +44,14 @@ def invoice_next_period(session: Session, client_id: int) -> Invoice | Skipped |
     session.refresh(client)
     billing = lock_billing(session, client_id)
     zone = ZoneInfo(client.timezone)
-    if client.status == "deleted":
+    if client.status == "deleted" or tax_waits.find_client_wait(session, client_id) is not None:
         return None
     period = schedule.find_due_period(session, billing, zone, now())
     if period is None:
         # the zone or the terms have moved the boundary since it was computed
         schedule.refresh(session, billing, zone)
         return None
-    invoice = create_invoice(
+    invoice = tax_waits.make_invoice(
         session, invoice_id=new_id(), client_id=client_id, period=period, autoinvoice=True
     )
     if invoice is not None:

@@ -59,6 +59,11 @@ class Charge:
     dated_at: datetime
     is_reversal: bool = False
 
+    @property
+    def is_tax_only(self) -> bool:
+        """The taxes that SureTax computed: they stand in the tax table, not among the lines."""
+        return not self.net and "suretax" in self.tax_details
+
 
 @dataclass(frozen=True, slots=True)
 class Contents:
@@ -116,7 +121,8 @@ def write_contents(session: Session, invoice: Invoice, contents: Contents, zone:
         "client_id": invoice.client_id,
         "invoice_id": invoice.id,
     }
-    lines = gather_usage(session, contents.charges, zone, invoice.first_on)
+    printed = [charge for charge in contents.charges if not charge.is_tax_only]
+    lines = gather_usage(session, printed, zone, invoice.first_on)
     session.execute(
         insert(InvoiceLine),
         [

@@ -19,6 +19,7 @@ from billing import autoinvoicing, invoice_edits, invoices
 from billing.autoinvoicing import Skipped
 from billing.invoice_edits import Wish
 from billing.invoice_models import Invoice
+from billing.suretax_models import TaxWait
 from core.clock import now
 from core.db import Session
 from core.errors import AppError, InvalidInputError
@@ -138,11 +139,14 @@ def _invoice_client(session: Session, item: TaskItem) -> None:
     client_id = item.subject_id or 0
     made: list[str] = []
     skipped: list[Skipped] = []
+    waiting: list[TaxWait] = []
 
     def work() -> None:
         while (result := autoinvoicing.invoice_next_period(session, client_id)) is not None:
             if isinstance(result, Skipped):
                 skipped.append(result)
+            elif isinstance(result, TaxWait):
+                waiting.append(result)
             else:
                 made.append(result.number)
 
@@ -152,6 +156,8 @@ def _invoice_client(session: Session, item: TaskItem) -> None:
         autoinvoicing.record_failure(session, client_id, failure)
     elif made:
         item.details = {"values": {}, "invoices": made}
+    elif waiting:
+        _put(item, "left_out", "The invoice waits for its taxes and is made when SureTax answers.")
     elif skipped:
         _put(item, "left_out", "Nothing was to be paid; Last Invoiced has moved on.")
     else:

@@ -1,11 +1,11 @@
 """Voiding: an invoice that should not have been keeps its number and moves nothing any more."""
 
-from uuid import UUID
+from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, func, select, update
 
-from billing import allocation, ledger, schedule
+from billing import allocation, ledger, schedule, tax_filings, transactions
 from billing.client_billing import lock_billing
 from billing.invoice_contents import read_contents, read_parties, write_contents
 from billing.invoice_models import Invoice, InvoiceLine, InvoiceTax
@@ -13,6 +13,7 @@ from billing.invoices import OUTGOING, lock_invoice, record
 from billing.ledger import EntryKind
 from billing.models import PaymentTerms, Transaction
 from billing.periods import due_date
+from billing.suretax_requests import needs_suretax
 from core.clock import now
 from core.db import Session
 from core.errors import ConflictError, InvalidInputError, InvariantError
@@ -44,6 +45,7 @@ def void_invoice(
     if invoice.issued_at is not None:
         _take_back(session, invoice)
     _free_charges(session, invoice)
+    _take_back_taxes(session, invoice, reason)
     invoice.state, invoice.voided_at, invoice.void_reason = "void", now(), reason
     session.flush()
     record(session, invoice, "void", {"state": (before, "void"), "reason": (None, reason)})
@@ -62,6 +64,11 @@ def regenerate(session: Session, invoice_id: UUID) -> Invoice:
     invoice = lock_invoice(session, invoice_id)
     if invoice.state != "to_verify" or invoice.direction != OUTGOING:
         raise ConflictError("Only an invoice that waits to be verified can be made anew.")
+    if tax_filings.find_filing(session, invoice.id) is not None:
+        raise ConflictError(
+            "SureTax computed the taxes of invoice %(number)s: void it and invoice its days anew.",
+            number=invoice.number,
+        )
     total = invoice.total
     _free_charges(session, invoice)
     for part in (InvoiceLine, InvoiceTax):
@@ -73,6 +80,12 @@ def regenerate(session: Session, invoice_id: UUID) -> Invoice:
     client = get_client(session, invoice.client_id)
     contents = read_contents(session, invoice.client_id, invoice.currency, invoice.ends_at)
     totals = contents.totals
+    if needs_suretax(session, client, contents):
+        raise ConflictError(
+            "SureTax computes the taxes of this client now: void invoice %(number)s and invoice its"
+            " days anew.",
+            number=invoice.number,
+        )
     if totals.total <= 0:
         raise ConflictError(
             "Nothing is left to pay on invoice %(number)s: void it instead.", number=invoice.number
@@ -137,6 +150,29 @@ def _free_charges(session: Session, invoice: Invoice) -> None:
             Transaction.invoice_id == invoice.id,
         )
         .values(invoice_id=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _take_back_taxes(session: Session, invoice: Invoice, reason: str) -> None:
+    """What SureTax computed was for this invoice alone: the next one asks for its own."""
+    filing = tax_filings.mark_void(session, invoice)
+    if filing is None or filing.transaction_id is None:
+        return
+    taken = transactions.reverse(
+        session,
+        filing.transaction_id,
+        reversal_id=uuid5(invoice.id, "suretax-void"),
+        reason=reason,
+        with_invoice=True,
+    )
+    session.execute(
+        update(Transaction)
+        .where(
+            Transaction.reseller_id == invoice.reseller_id,
+            Transaction.id.in_((filing.transaction_id, taken.id)),
+        )
+        .values(invoice_id=invoice.id)
         .execution_options(synchronize_session=False)
     )
 

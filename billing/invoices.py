@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
-from billing import allocation, ledger, numbers, schedule
+from billing import allocation, ledger, numbers, schedule, tax_filings
 from billing.client_billing import lock_billing
 from billing.invoice_contents import (
     Contents,
@@ -25,6 +25,7 @@ from billing.invoice_models import Invoice
 from billing.ledger import EntryKind
 from billing.models import ClientBalance, ClientBilling, PaymentTerms
 from billing.periods import Period, due_date, local_midnight
+from billing.suretax_requests import needs_suretax
 from core import jobs
 from core.clock import now
 from core.db import Session
@@ -47,6 +48,7 @@ def create_invoice(
     period: Period,
     autoinvoice: bool,
     invoice_on: date | None = None,
+    is_taxed: bool = False,
 ) -> Invoice | None:
     """Invoice every charge dated before the end of `period` that no invoice holds yet.
 
@@ -54,7 +56,8 @@ def create_invoice(
     invoice. Last Invoiced moves on in the same transaction. An automatic invoice is dated at the
     period's boundary and issued at once; one made by hand is dated now, or at the midnight of
     `invoice_on`, and waits to be verified. The same id gives the invoice made before.
-    Raises NotFoundError, ConflictError for a period that an invoice covers already.
+    Raises NotFoundError, ConflictError for a period that an invoice covers already, and for a
+    client of SureTax unless `is_taxed` says that its taxes are charged (`tax_waits.make_invoice`).
     """
     known = find_invoice(session, invoice_id)
     if known is not None:
@@ -62,10 +65,12 @@ def create_invoice(
     client = get_client(session, client_id)
     balance = ledger.lock_balance(session, client_id)
     billing = lock_billing(session, client_id)
-    _check_free(session, client_id, period)
+    check_free(session, client_id, period)
     contents = read_contents(session, client_id, balance.currency, period.ends_at)
     if contents.totals.total <= 0:
         return None
+    if not is_taxed and needs_suretax(session, client, contents):
+        raise ConflictError("SureTax has to say the taxes of this invoice first.")
     zone = ZoneInfo(client.timezone)
     invoice = _insert(
         session,
@@ -277,6 +282,7 @@ def _issue(session: Session, invoice: Invoice) -> None:
     invoice.balance_after = posted.fixed
     session.flush()
     record(session, invoice, "issue", {"state": ("to_verify", "to_send")})
+    tax_filings.mark_issued(session, invoice)
     allocation.allocate(session, invoice.reseller_id, invoice.client_id)
     jobs.enqueue(
         session,
@@ -286,7 +292,8 @@ def _issue(session: Session, invoice: Invoice) -> None:
     )
 
 
-def _check_free(session: Session, client_id: int, period: Period) -> None:
+def check_free(session: Session, client_id: int, period: Period) -> None:
+    """Raises ConflictError when an invoice covers days of the period already."""
     taken = session.scalar(
         select(Invoice.number).where(
             Invoice.client_id == client_id,

@@ -230,7 +230,7 @@ class TaxProfile(TenantOwned, Base):
             unique=True,
             postgresql_where=text("is_default"),
         ),
-        CheckConstraint("mode in ('excluding', 'including', 'exempt')", "mode"),
+        CheckConstraint("mode in ('excluding', 'including', 'exempt', 'suretax')", "mode"),
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     name: Mapped[str]

@@ -11,6 +11,8 @@ from sqlalchemy import BigInteger, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from billing.invoice_models import Invoice, NumberSeries
+from billing.suretax_models import SureTaxAccount
+from billing.suretax_rules import INVOICE_NUMBER_LENGTH
 from core.db import Session
 from core.errors import InvalidInputError, InvariantError
 from tenants import audit
@@ -27,7 +29,7 @@ _CODE = re.compile(r"%(.?)")
 _AMBIGUOUS = re.compile(r"%X(?:\d|%[Ymd])*%N|%N(?:\d|%[Ymd])*%X")
 # What the codes can take at most: a running number and a client's id of 19 digits each.
 _LONGEST = {"N": 19, "X": 19, "Y": 4, "m": 2, "d": 2, "%": 1}
-SURETAX_LENGTH = 40
+SURETAX_LENGTH = INVOICE_NUMBER_LENGTH
 # a billion invoices and as many clients: more digits than will ever come would leave no room
 _SURETAX_LONGEST = _LONGEST | {"N": 10, "X": 10}
 
@@ -111,7 +113,11 @@ def save_template(
     suretax: bool = False,
     direction: str = "outgoing",
 ) -> None:
-    """Change how the next numbers look; the running number goes on. Raises InvalidInputError."""
+    """Change how the next numbers look; the running number goes on. Raises InvalidInputError.
+
+    Where SureTax is in use the numbers of outgoing invoices keep to what it takes in any case.
+    """
+    suretax = suretax or (direction == "outgoing" and _uses_suretax(session, reseller_id))
     template = check_template(template, suretax=suretax)
     before = read_series(session, reseller_id, direction)
     if template != before.template:
@@ -180,6 +186,15 @@ def check_template(template: str, *, suretax: bool = False) -> str:
     if suretax:
         _check_suretax(template)
     return template
+
+
+def _uses_suretax(session: Session, reseller_id: int) -> bool:
+    found = session.scalar(
+        select(SureTaxAccount.reseller_id).where(
+            SureTaxAccount.reseller_id == reseller_id, SureTaxAccount.enabled
+        )
+    )
+    return found is not None
 
 
 def _check_unused(

@@ -16,6 +16,7 @@ from sqlalchemy import delete, func, insert, or_, select, update
 
 from billing.client_models import ClientTemplateBilling
 from billing.models import ClientBilling, Tax, TaxProfile
+from billing.suretax_profiles import SureTaxWords, checked_words, find_words, write_words
 from billing.taxes import TaxMode, TaxRate
 from core.db import Session
 from core.errors import ConflictError, InvalidInputError, NotFoundError
@@ -29,11 +30,12 @@ MOST_TAXES = 50
 
 
 class ProfileMode(StrEnum):
-    """How prices are meant: taxes come on top, are in them, or there are none."""
+    """How prices are meant: taxes come on top, are in them, there are none, or SureTax says."""
 
     EXCLUDING = "excluding"
     INCLUDING = "including"
     EXEMPT = "exempt"
+    SURETAX = "suretax"
 
 
 class TaxRow(NamedTuple):
@@ -55,11 +57,15 @@ GivenTax = TaxRow | tuple[str, Decimal, int]
 
 @dataclass(frozen=True, slots=True)
 class UsedTaxes:
-    """What a client's charges of one day carry; `profile` is empty for a client without any."""
+    """What a client's charges of one day carry; `profile` is empty for a client without any.
+
+    `by_suretax`: the taxes are not known before the invoice.
+    """
 
     profile: str
     mode: TaxMode
     rates: Sequence[TaxRate]
+    by_suretax: bool = False
 
 
 def create_profile(
@@ -70,6 +76,7 @@ def create_profile(
     taxes: Sequence[GivenTax],
     is_default: bool = False,
     mode: str = ProfileMode.EXCLUDING,
+    suretax: SureTaxWords | None = None,
 ) -> TaxProfile:
     """Make a profile of taxes.
 
@@ -82,10 +89,12 @@ def create_profile(
     if is_default:
         _clear_default(session, reseller_id)
     profile.is_default = is_default
+    words = checked_words(session, profile, suretax)
     session.add(profile)
     session.flush()
     _write_taxes(session, profile, rows)
-    _record(session, profile, "create", audit.differences({}, facts(profile, rows)))
+    write_words(session, profile, words)
+    _record(session, profile, "create", audit.differences({}, facts(profile, rows, words)))
     return profile
 
 
@@ -98,6 +107,7 @@ def update_profile(
     is_default: bool = False,
     mode: str = ProfileMode.EXCLUDING,
     stamp: str | None = None,
+    suretax: SureTaxWords | None = None,
 ) -> TaxProfile:
     """Change a profile. What is posted keeps the taxes of its day.
 
@@ -105,19 +115,21 @@ def update_profile(
     InvalidInputError, ConflictError when it was changed meanwhile.
     """
     profile = get_profile(session, profile_id, for_update=True)
-    before = facts(profile, list_rows(session, profile.id))
+    before = facts(profile, list_rows(session, profile.id), find_words(session, profile.id))
     if stamp is not None:
         check_stamp(stamp, before)
     mode = _checked_mode(mode)
     rows = check_taxes(taxes, mode)
     profile.name, profile.mode = _checked_name(session, profile, name), mode
+    words = checked_words(session, profile, suretax)
     if is_default and not profile.is_default:
         _clear_default(session, profile.reseller_id)
     profile.is_default = is_default
     session.flush()
     session.execute(delete(Tax).where(Tax.tax_profile_id == profile.id))
     _write_taxes(session, profile, rows)
-    changes = audit.differences(before, facts(profile, rows))
+    write_words(session, profile, words)
+    changes = audit.differences(before, facts(profile, rows, words))
     if changes:
         _record(session, profile, "update", changes)
     return profile
@@ -148,8 +160,9 @@ def delete_profile(session: Session, profile_id: int) -> None:
         raise ConflictError("A client template uses it: change the template first.")
     if profile.is_default:
         raise ConflictError("This is the default of the company: choose another default first.")
-    before = facts(profile, list_rows(session, profile.id))
+    before = facts(profile, list_rows(session, profile.id), find_words(session, profile.id))
     session.execute(delete(Tax).where(Tax.tax_profile_id == profile.id))
+    write_words(session, profile, None)
     gone: dict[str, tuple[object, object]] = {key: (value, None) for key, value in before.items()}
     _record(session, profile, "delete", gone)
     session.delete(profile)
@@ -239,7 +252,8 @@ def get_client_taxes(session: Session, client: Client, day: date) -> UsedTaxes:
     if not rows:
         return UsedTaxes("", TaxMode.EXCLUDING, ())
     rates = [TaxRate(row.name, row.percent, row.priority) for row in rows if row.name is not None]
-    return UsedTaxes(rows[0].profile, price_mode(rows[0].mode), rates)
+    mode = rows[0].mode
+    return UsedTaxes(rows[0].profile, price_mode(mode), rates, mode == ProfileMode.SURETAX)
 
 
 def price_mode(mode: str) -> TaxMode:
@@ -247,13 +261,17 @@ def price_mode(mode: str) -> TaxMode:
     return TaxMode.INCLUDING if mode == ProfileMode.INCLUDING else TaxMode.EXCLUDING
 
 
-def facts(profile: TaxProfile, rows: Sequence[TaxRow]) -> dict[str, object]:
+def facts(
+    profile: TaxProfile, rows: Sequence[TaxRow], words: SureTaxWords | None = None
+) -> dict[str, object]:
     """What a form shows of a profile, for its stamp and for the audit log."""
+    told = {} if words is None else words._asdict()
     return {
         "name": profile.name,
         "mode": profile.mode,
         "is_default": profile.is_default,
         "taxes": [_in_words(row) for row in rows],
+        **told,
     }
 
 
@@ -266,6 +284,8 @@ def _in_words(row: TaxRow) -> str:
 
 
 def _write_taxes(session: Session, profile: TaxProfile, rows: Sequence[TaxRow]) -> None:
+    if not rows:
+        return
     session.execute(
         insert(Tax),
         [
@@ -316,6 +336,12 @@ def check_taxes(taxes: Sequence[GivenTax], mode: str) -> list[TaxRow]:
     rows = [
         row._replace(name=" ".join(row.name.split())) for row in (TaxRow(*given) for given in taxes)
     ]
+    if mode == ProfileMode.SURETAX:
+        if rows:
+            raise InvalidInputError(
+                "SureTax says which taxes there are: remove those entered here.", "taxes"
+            )
+        return []
     if not rows:
         raise InvalidInputError("Enter at least one tax.", "taxes")
     if len(rows) > MOST_TAXES:

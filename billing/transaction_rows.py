@@ -91,6 +91,10 @@ def client_taxes(
     day = (dated_at or now()).astimezone(get_zone(client.timezone)).date()
     used = tax_profiles.get_client_taxes(session, client, day)
     chosen = used.mode if mode == PROFILE_MODE else TaxMode(mode)
+    if used.by_suretax and chosen is TaxMode.INCLUDING:
+        raise InvalidInputError(
+            "SureTax adds its taxes on the invoice: enter the amount without them.", "tax_mode"
+        )
     return replace(compute_taxes(amount, used.rates, chosen), profile=used.profile, day=day)
 
 

@@ -174,7 +174,12 @@ def approve(session: Session, transaction_id: UUID) -> Transaction:
 
 
 def reverse(
-    session: Session, transaction_id: UUID, *, reversal_id: UUID, reason: str
+    session: Session,
+    transaction_id: UUID,
+    *,
+    reversal_id: UUID,
+    reason: str,
+    with_invoice: bool = False,
 ) -> Transaction:
     """Undo an approved transaction by its exact opposite, dated now; the original stays.
 
@@ -193,6 +198,8 @@ def reverse(
         raise ConflictError("This transaction is reversed already.")
     if original.reverses_id is not None:
         raise ConflictError("A reversal cannot be reversed; make a new transaction.")
+    if "suretax" in original.tax_details and not with_invoice:
+        raise ConflictError("These are the taxes of an invoice: void or credit the invoice.")
     if original.status != "approved" or original.ledger_entry_id is None:
         raise ConflictError("Only an approved transaction can be reversed.")
     at = now()

@@ -19,6 +19,8 @@ LIVE_HOSTED_URL = "https://accept.authorize.net"
 TEST_API_URL = "https://apitest.authorize.net/xml/v1/request.api"
 TEST_HOSTED_URL = "https://test.authorize.net"
 STRIPE_API_URL = "https://api.stripe.com"
+SURETAX_LIVE_URL = "https://api.taxrating.net"
+SURETAX_TEST_URL = "https://testapi.taxrating.net"
 
 
 class Settings(BaseSettings):
@@ -49,6 +51,8 @@ class Settings(BaseSettings):
     authorizenet_test_hosted_url: str = TEST_HOSTED_URL
     # test and live mode are told apart by the key
     stripe_api_url: str = STRIPE_API_URL
+    suretax_live_url: str = SURETAX_LIVE_URL
+    suretax_test_url: str = SURETAX_TEST_URL
     # how long an answer, the sender's lease and the gateway itself may take (payments.patience)
     gateway_read_timeout_s: float = Field(default=45.0, gt=0)
     charge_lease_s: float = Field(default=120.0, gt=0)

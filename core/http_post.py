@@ -1,7 +1,7 @@
 """One POST to an address that a tenant chose: pinned, bounded in time and words, no redirects.
 
 The host is resolved once (core/outbound.py) and exactly that address is connected to; the
-certificate has to be the host's own. The answer's body is not read: only its status counts.
+certificate has to be the host's own. Of the answer's body no more is read than was asked for.
 """
 
 import http.client
@@ -24,10 +24,11 @@ _LATE = "It did not answer in time."
 
 @dataclass(frozen=True, slots=True)
 class PostAnswer:
-    """`status` 0: there was no answer, and `error` says why."""
+    """`status` 0: there was no answer, and `error` says why. `body` only where it was asked for."""
 
     status: int
     error: str = ""
+    body: bytes = b""
 
     @property
     def is_taken(self) -> bool:
@@ -57,11 +58,18 @@ def check_url(url: str, *, is_foreign: bool) -> str:
 
 
 def post(
-    url: str, body: bytes, headers: Mapping[str, str], *, timeout_s: float, is_foreign: bool
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    timeout_s: float,
+    is_foreign: bool,
+    most_bytes: int = 0,
 ) -> PostAnswer:
     """Send `body` once. Call it with no transaction open; it takes `timeout_s` at most in all.
 
-    (All but the name server's own time.)
+    (All but the name server's own time.) Of the answer's body `most_bytes` are read; a longer one
+    counts as no answer.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -83,7 +91,7 @@ def post(
         deadline.daemon = True
         deadline.start()
         dressed = _dressed(connected, parts.scheme, host)
-        answer = _exchange(dressed, host, port, path, body, headers)
+        answer = _exchange(dressed, host, port, path, body, headers, most_bytes)
         # what was cut off looks like an answer that ended
         return PostAnswer(0, _LATE) if is_late.is_set() else answer
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -109,14 +117,19 @@ def _exchange(
     path: str,
     body: bytes,
     headers: Mapping[str, str],
+    most_bytes: int,
 ) -> PostAnswer:
     connection = http.client.HTTPConnection(host, port)
     connection.sock = connected
     try:
         connection.request("POST", path, body, {**headers, "Connection": "close"})
         answer = connection.getresponse()
+        read = answer.read(most_bytes + 1) if most_bytes else b""
         answer.close()
-        return PostAnswer(answer.status, "" if 200 <= answer.status < 300 else _reason(answer))
+        if len(read) > most_bytes:
+            return PostAnswer(0, "Its answer is too long.")
+        reason = "" if 200 <= answer.status < 300 else _reason(answer)
+        return PostAnswer(answer.status, reason, read)
     finally:
         connection.close()
 

@@ -13,6 +13,7 @@ from billing import ledger
 from billing.client_models import ClientLowBalance
 from billing.invoice_models import Invoice
 from billing.models import ClientBilling
+from billing.suretax_models import TaxWait
 from core import jobs
 from core.db import Session
 from core.errors import ConflictError, InvalidInputError, NotFoundError
@@ -125,11 +126,12 @@ def _blank_payments(session: Session, client_id: int) -> None:
 
 
 def _stop_invoicing(session: Session, client_id: int) -> None:
-    session.execute(
-        delete(ClientLowBalance)
-        .where(ClientLowBalance.client_id == client_id)
-        .execution_options(synchronize_session=False)
-    )
+    for table in (ClientLowBalance, TaxWait):
+        session.execute(
+            delete(table)
+            .where(table.client_id == client_id)
+            .execution_options(synchronize_session=False)
+        )
     session.execute(
         update(ClientBilling)
         .where(ClientBilling.client_id == client_id)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
-from billing import ledger_check
+from billing import ledger_check, suretax_accounts
 from core import platform_uow, schema, uow
 from core.config import Settings, load_settings, use_development_site
 from core.db import Session
@@ -222,6 +222,9 @@ def reseal_credentials(settings: Settings) -> None:
             ).all()
             for endpoint in endpoints:
                 webhook_endpoints.reseal_secrets(endpoint, settings.credential_key_ring)
+            tax_accounts = suretax_accounts.list_accounts(session)
+            for tax_account in tax_accounts:
+                suretax_accounts.reseal_key(tax_account, settings)
             factors = second_factor.reseal_secrets(session, settings.credential_key_ring)
     except InvariantError as error:
         raise click.ClickException(f"{error.message}; nothing was changed") from error
@@ -231,6 +234,8 @@ def reseal_credentials(settings: Settings) -> None:
         click.echo(f"So are the passwords of {len(own_servers)} mail servers.")
     if endpoints:
         click.echo(f"So are the secrets of {len(endpoints)} webhooks.")
+    if tax_accounts:
+        click.echo(f"So are the keys of {len(tax_accounts)} SureTax accounts.")
     if factors:
         click.echo(f"So are the secrets of {factors} second factors.")
 

@@ -43,6 +43,10 @@ class Ports:
     def stripe(self) -> int:
         return self.web + 4
 
+    @property
+    def suretax(self) -> int:
+        return self.web + 5
+
     def url(self, port: int) -> str:
         """Address of a page on one of the ports."""
         return f"http://{HOST}:{port}"
@@ -55,13 +59,14 @@ class Ports:
             "mailbox": self.mailbox,
             "smtp": self.smtp,
             "stripe": self.stripe,
+            "suretax": self.suretax,
         }
 
 
 def parse_ports(text: str) -> Ports:
     """Ports from the value of PORT; raises SiteError."""
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65531:
-        raise SiteError(f"PORT={text} is not a port from 1 to 65532.")
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65530:
+        raise SiteError(f"PORT={text} is not a port from 1 to 65530.")
     return Ports(int(text))
 
 

@@ -41,8 +41,8 @@ def make_settings(
 ) -> dict[str, str]:
     """Settings of the product on this site, by the names of `core/config.py`.
 
-    `site_urls` has base, authorizenet, stripe, mailbox and smtp; `database_urls` owner, office,
-    panel, platform and redis.
+    `site_urls` has base, authorizenet, stripe, suretax, mailbox and smtp; `database_urls` owner,
+    office, panel, platform and redis.
     """
     gateway = site_urls["authorizenet"]
     return {
@@ -64,8 +64,11 @@ def make_settings(
         "AUTHORIZENET_TEST_API_URL": f"{gateway}/xml/v1/request.api",
         "AUTHORIZENET_TEST_HOSTED_URL": gateway,
         "STRIPE_API_URL": site_urls["stripe"],
-        "SANDBOX_URLS": (
-            f"mailbox={site_urls['mailbox']},authorizenet={gateway},stripe={site_urls['stripe']}"
+        # neither mode of SureTax leaves this machine: no demo invoice stands in real tax reports
+        "SURETAX_LIVE_URL": site_urls["suretax"],
+        "SURETAX_TEST_URL": site_urls["suretax"],
+        "SANDBOX_URLS": ",".join(
+            f"{name}={site_urls[name]}" for name in ("mailbox", "authorizenet", "stripe", "suretax")
         ),
     }
 
@@ -83,10 +86,13 @@ def _sandboxes(site: Site) -> list[Program]:
     gateway += ["--state", str(site.var_dir / "authorizenet.sqlite")]
     stripe = [PYTHON, "-m", "sandbox.stripe", "--host", HOST, "--port", str(ports.stripe)]
     stripe += ["--state", str(site.var_dir / "stripe.sqlite")]
+    suretax = [PYTHON, "-m", "sandbox.suretax", "--host", HOST, "--port", str(ports.suretax)]
+    suretax += ["--state", str(site.var_dir / "suretax.sqlite")]
     return [
         Program("mailbox", mailbox, SANDBOXES, grace_s=2, environment=site.environment),
         Program("authorizenet", gateway, SANDBOXES, grace_s=2, environment=site.environment),
         Program("stripe", stripe, SANDBOXES, grace_s=2, environment=site.environment),
+        Program("suretax", suretax, SANDBOXES, grace_s=2, environment=site.environment),
     ]
 
 
@@ -129,6 +135,7 @@ def _addresses(ports: Ports) -> dict[str, str]:
         "Mailbox": ports.url(ports.mailbox),
         "Authorize.net sandbox": ports.url(ports.authorizenet),
         "Stripe sandbox": ports.url(ports.stripe),
+        "SureTax sandbox": ports.url(ports.suretax),
         "Metrics": f"{base}/metrics",
     }
 

@@ -134,6 +134,7 @@ class Run:
                 "base": ports.url(ports.web),
                 "authorizenet": ports.url(ports.authorizenet),
                 "stripe": ports.url(ports.stripe),
+                "suretax": ports.url(ports.suretax),
                 "mailbox": ports.url(ports.mailbox),
                 "smtp": ports.url(ports.smtp),
             },

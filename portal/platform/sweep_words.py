@@ -13,6 +13,8 @@ WORDS: dict[str, LazyString] = {
     "billing.reminders": _l("Remind clients of open invoices"),
     "billing.subscriptions": _l("Charge the periods of subscriptions"),
     "billing.reports": _l("Mail the reports that are due"),
+    "billing.tax_filings": _l("Tell SureTax of invoices"),
+    "billing.tax_waits": _l("Ask SureTax for the taxes of invoices that wait"),
     "billing.unfinished": _l("Make files and mails of issued invoices"),
     "events.untold": _l("Tell people of events"),
     "housekeeping.sign_in": _l("Forget old sign-ins"),

@@ -14,7 +14,8 @@ import billing.currency_models
 import billing.invoice_models
 import billing.models
 import billing.package_models
-import billing.report_models  # noqa: F401 (adds its tables to the metadata)
+import billing.report_models
+import billing.suretax_models  # noqa: F401 (adds its tables to the metadata)
 import core.invariants
 import core.schedule  # noqa: F401 (adds its tables to the metadata)
 import mail.models

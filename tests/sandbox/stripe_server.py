@@ -77,6 +77,9 @@ class StripeAccount:
 class RunningStripe:
     """Handle of a sandbox process. `kill` and `start` again keep its port and its state."""
 
+    _name = "sandbox.stripe"
+    _says = "Sandbox of Stripe at "
+
     def __init__(self, state: Path, port: int = 0) -> None:
         self._state = state
         self._port = port
@@ -90,7 +93,7 @@ class RunningStripe:
         """Start and wait until it listens."""
         self._process = subprocess.Popen(
             [
-                sys.executable, "-m", "sandbox.stripe",
+                sys.executable, "-m", self._name,
                 "--host", "127.0.0.1", "--port", str(self._port), "--state", str(self._state),
             ],
             cwd=_ROOT,
@@ -102,7 +105,7 @@ class RunningStripe:
         while not select.select([self._process.stdout], [], [], 0.1)[0]:
             assert time.monotonic() < deadline, "the sandbox did not start"
         line = self._process.stdout.readline()
-        assert line.startswith("Sandbox of Stripe at "), f"the sandbox did not start: {line}"
+        assert line.startswith(self._says), f"the sandbox did not start: {line}"
         self._port = int(line.rsplit(":", 1)[1])
 
     def stop(self) -> None:

@@ -255,9 +255,9 @@ def test_nothing_is_left_when_the_supervisor_is_killed_with_9(var: Path) -> None
 
 
 def test_a_port_above_the_last_one_is_refused() -> None:
-    assert parse_ports("65531").stripe == 65535
+    assert parse_ports("65530").suretax == 65535
     with pytest.raises(SiteError):
-        parse_ports("65532")
+        parse_ports("65531")
 
 
 def test_an_environment_file_is_read_back_as_it_was_written(tmp_path: Path) -> None:

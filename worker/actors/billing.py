@@ -11,11 +11,14 @@ from billing import (
     reminders,
     report_mailing,
     subscriptions,
+    tax_filings,
+    tax_waits,
 )
 from core.tenancy import current_scope
 from core.uow import unit_of_work
 from tenants import resellers
 from worker.broker import actor
+from worker.context import settings
 from worker.scope import asked_by
 
 
@@ -41,6 +44,24 @@ def _invoice_next(client_id: int) -> bool:
             resellers.is_active(session, current_scope().home_reseller_id)
             and autoinvoicing.invoice_next_period(session, client_id) is not None
         )
+
+
+@actor(tax_waits.JOB, max_retries=0)
+def ask_tax(wait_id: str) -> None:
+    """Ask SureTax for the taxes of an invoice that waits, and make it; its row says when again."""
+    if _is_trading():
+        tax_waits.ask(unit_of_work, UUID(wait_id), settings=settings())
+
+
+@actor(tax_filings.JOB, max_retries=0)
+def file_tax(invoice_id: str) -> None:
+    """Tell SureTax of an issued or voided invoice; its row says when to try again."""
+    tax_filings.tell(unit_of_work, UUID(invoice_id), settings=settings())
+
+
+def _is_trading() -> bool:
+    with unit_of_work() as session:
+        return resellers.is_active(session, current_scope().home_reseller_id)
 
 
 @actor("billing.finish_invoice")

@@ -9,6 +9,7 @@ from billing.invoice_models import Invoice
 from billing.models import ClientBalance, ClientBilling, LedgerCheck
 from billing.package_models import Subscription
 from billing.report_models import SavedReport
+from billing.suretax_models import TaxWait
 from core import jobs
 from core.clock import now
 from core.db import Session
@@ -40,6 +41,11 @@ def find_due_clients(session: Session) -> int:
             # one that failed waits for its time
             or_(ClientBilling.retry_at.is_(None), ClientBilling.retry_at <= now()),
             Client.status != "deleted",
+            # its next one is made when the one that waits for its taxes is
+            ~exists().where(
+                TaxWait.reseller_id == ClientBilling.reseller_id,
+                TaxWait.client_id == ClientBilling.client_id,
+            ),
             is_trading(),
         )
     )

@@ -19,6 +19,7 @@ from wtforms import (
 )
 from wtforms.validators import InputRequired, Optional, ValidationError
 
+from billing.suretax_profiles import SureTaxWords
 from billing.tax_profiles import MOST_TAXES, ProfileMode, TaxRow
 from portal.card_numbers import no_card_number
 from portal.fields import AmountField, to_choices
@@ -27,6 +28,13 @@ MODES = {
     ProfileMode.EXCLUDING: _l("Taxes come on top of prices"),
     ProfileMode.INCLUDING: _l("Prices include their taxes"),
     ProfileMode.EXEMPT: _l("No tax: exempt or reverse charge"),
+    ProfileMode.SURETAX: _l("SureTax computes US taxes on the invoice"),
+}
+SALES_TYPES = {
+    "B": _l("Business"),
+    "R": _l("Residential"),
+    "I": _l("Industrial"),
+    "L": _l("Lifeline"),
 }
 
 
@@ -66,8 +74,16 @@ class ProfileForm(Form):
     )
     is_default = BooleanField(_l("Default of the reseller"))
     taxes = FieldList(FormField(TaxRowForm), _l("Taxes"), min_entries=1, max_entries=MOST_TAXES)
+    sales_type = SelectField(
+        _l("Customers"), choices=to_choices(list(SALES_TYPES.items())), default="B"
+    )
+    exemptions = StringField(_l("Tax exemption codes"), [no_card_number])
     try_amount = AmountField(_l("Amount"), default=Decimal(100))
     try_on = DateField(_l("On"), [Optional()])
+
+    def to_words(self) -> SureTaxWords:
+        """What a profile says to SureTax; other modes take no notice of it."""
+        return SureTaxWords(self.sales_type.data or "", self.exemptions.data or "")
 
     def to_rows(self) -> list[TaxRow]:
         """What `billing.tax_profiles` takes; empty rows are left out."""
@@ -94,7 +110,7 @@ class ProfileForm(Form):
         self.try_on.data = today
 
     def validate_taxes(self, field: FieldList) -> None:  # type: ignore[type-arg]  # the stub's own parameter is of no use here
-        if self.mode.data == ProfileMode.EXEMPT:
+        if self.mode.data in (ProfileMode.EXEMPT, ProfileMode.SURETAX):
             return
         for row in field:
             if not row.form.is_empty and row.form.percent.data is None:

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from billing import currencies, tax_profiles
 from billing.models import ClientBilling, TaxProfile
+from billing.suretax_profiles import find_words
 from core.clock import today
 from core.db import Session
 from core.errors import ConflictError, InvalidInputError
@@ -109,6 +110,7 @@ def create() -> ResponseReturnValue:
                 taxes=form.to_rows(),
                 is_default=form.is_default.data,
                 mode=form.mode.data,
+                suretax=form.to_words(),
             )
     except InvalidInputError as error:
         put_error(form, error)
@@ -122,13 +124,15 @@ def edit(profile_id: int) -> ResponseReturnValue:
     with unit_of_work() as session:
         profile = tax_profiles.get_profile(session, profile_id)
         rows = tax_profiles.list_rows(session, profile_id)
+        words = find_words(session, profile_id)
         form = ProfileForm(
             data={
                 "reseller_id": profile.reseller_id,
                 "name": profile.name,
                 "mode": profile.mode,
                 "is_default": profile.is_default,
-                "stamp": make_stamp(tax_profiles.facts(profile, rows)),
+                "stamp": make_stamp(tax_profiles.facts(profile, rows, words)),
+                **({} if words is None else words._asdict()),
             }
         )
         form.show(rows, _today())
@@ -156,6 +160,7 @@ def update(profile_id: int) -> ResponseReturnValue:
                 taxes=form.to_rows(),
                 is_default=form.is_default.data,
                 mode=form.mode.data,
+                suretax=form.to_words(),
                 stamp=form.stamp.data or "",
             )
     except InvalidInputError as error:
@@ -194,7 +199,9 @@ def _find_same(session: Session, form: ProfileForm) -> bool:
     for profile in tax_profiles.list_profiles(session, form.reseller_id.data):
         if profile.name == name:
             rows = tax_profiles.list_rows(session, profile.id)
-            return profile.mode == form.mode.data and set(rows) == wanted
+            words = find_words(session, profile.id)
+            same_words = words is None or words.sales_type == form.sales_type.data
+            return profile.mode == form.mode.data and set(rows) == wanted and same_words
     return False
 
 
