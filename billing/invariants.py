@@ -79,8 +79,9 @@ _INVOICE_SUMS_DIFFER = """
       left join (select reseller_id, invoice_id, sum(amount) as tax
                    from invoice_taxes group by reseller_id, invoice_id) x
         on x.reseller_id = i.reseller_id and x.invoice_id = i.id
+      left join tax_filings f on f.reseller_id = i.reseller_id and f.invoice_id = i.id
      where i.direction = 'outgoing'
-       and (i.net <> coalesce(l.net, 0) or i.tax <> coalesce(l.tax, 0)
+       and (i.net <> coalesce(l.net, 0) or i.tax <> coalesce(l.tax, 0) + coalesce(f.tax, 0)
             or i.tax <> coalesce(x.tax, 0) or i.total <> i.net + i.tax + i.rounding)
 """
 _PAID_DIFFERS = """
@@ -99,6 +100,11 @@ _INVOICE_DUE = """
       join resellers r on r.id = b.reseller_id
      where b.autoinvoicing and b.next_invoice_at < now() - interval '1 hour'
        and c.status <> 'deleted'
+       -- an invoice that waits for its taxes says so itself
+       and not exists (
+           select from tax_waits w
+            where w.reseller_id = b.reseller_id and w.client_id = b.client_id
+       )
        and not exists (
            select from resellers above where above.id = any (r.path) and above.status <> 'active'
        )

@@ -194,8 +194,9 @@ _RULES = {
                 from transactions
                where reseller_id = :reseller_id and invoice_id is not null group by invoice_id
           ) t on t.invoice_id = i.id
+          left join tax_filings f on f.reseller_id = i.reseller_id and f.invoice_id = i.id
          where i.reseller_id = :reseller_id and i.direction = 'outgoing' and i.state <> 'void'
-           and (i.net <> coalesce(l.net, 0) or i.tax <> coalesce(l.tax, 0)
+           and (i.net <> coalesce(l.net, 0) or i.tax <> coalesce(l.tax, 0) + coalesce(f.tax, 0)
                 or i.tax <> coalesce(x.tax, 0)
                 or i.net <> coalesce(t.net, 0) or i.tax <> coalesce(t.tax, 0))
     """,

@@ -1,4 +1,4 @@
-"""What a tax profile of the mode `suretax` says of its clients: what they are, what they need not pay."""
+"""What a tax profile of the mode `suretax` says of its clients: who they are, which taxes not."""
 
 from typing import NamedTuple
 

@@ -87,7 +87,7 @@ def check_sales_type(text: str) -> str:
 
 def split_zip(text: str) -> tuple[str, str]:
     """Five digits and perhaps four more; raises InvalidInputError at `zip_code`."""
-    found = _ZIP.fullmatch(text.strip(), re.ASCII) if text.isascii() else None
+    found = _ZIP.fullmatch(text.strip()) if text.isascii() else None
     if found is None:
         raise InvalidInputError(
             "SureTax needs the client's zip code: 5 digits, or 5 and 4 with a dash.", "zip_code"
