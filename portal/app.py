@@ -57,6 +57,7 @@ from portal.office.resellers import bp as office_resellers
 from portal.office.resellers import settings_bp as office_settings
 from portal.office.roles import bp as office_roles
 from portal.office.sign_in_as import bp as office_sign_in_as
+from portal.office.suretax import bp as office_suretax
 from portal.office.tags import bp as office_tags
 from portal.office.tasks import bp as office_tasks
 from portal.office.taxes import bp as office_taxes
@@ -118,6 +119,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_users,
     office_roles,
     office_sign_in_as,
+    office_suretax,
     office_tags,
     office_mail_templates,
     office_list_views,

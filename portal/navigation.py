@@ -114,6 +114,7 @@ OFFICE = (
                 Permission.TERMS_READ,
             ),
             Entry(_l("Tax profiles"), "office_taxes.index", "percentage", Permission.TAXES_READ),
+            Entry(_l("SureTax"), "office_suretax.index", "flag", Permission.TAXES_READ),
             Entry(_l("Currencies"), "office_currencies.index", "coins", Permission.CURRENCIES_READ),
             Entry(
                 _l("Payment accounts"),

@@ -8,13 +8,14 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, exists, func, select
 
 from billing import schedule
 from billing.invoice_contents import read_contents
 from billing.invoice_models import Invoice
 from billing.invoice_tasks import RUN
 from billing.models import ClientBalance, ClientBilling
+from billing.suretax_models import TaxWait
 from core.clock import now
 from core.db import Session
 from core.errors import AppError
@@ -156,7 +157,7 @@ def list_refusals(session: Session) -> list[Refusal]:
         .where(
             Event.reseller_id.in_(current_scope().reseller_ids),
             Event.service == "invoicing",
-            Event.code.in_(("invoice_failed", "invoice_skipped", "invoice_carried")),
+            Event.code.in_(("invoice_failed", "invoice_skipped", "invoice_carried", "tax_waits")),
         )
         .order_by(Event.at.desc(), Event.id.desc())
         .limit(SHOWN)
@@ -206,6 +207,11 @@ def _due() -> list[Any]:
         ClientBilling.autoinvoicing,
         ClientBilling.next_invoice_at <= now(),
         Client.status != "deleted",
+        # one that waits for its taxes is made already, but for these
+        ~exists().where(
+            TaxWait.reseller_id == ClientBilling.reseller_id,
+            TaxWait.client_id == ClientBilling.client_id,
+        ),
     ]
 
 

@@ -14,6 +14,8 @@ from billing.credit_notes import list_credit_notes
 from billing.invoice_models import Invoice, InvoiceLine, InvoiceTax, PaymentAllocation
 from billing.models import ClientBalance, PaymentTerms, Transaction
 from billing.reminders import Plan, read_plan
+from billing.suretax_models import TaxWait
+from billing.tax_filings import find_filing
 from core.db import Session
 from core.errors import NotFoundError
 from core.tenancy import current_scope
@@ -112,6 +114,7 @@ class InvoicePage:
     credit_notes: Sequence[CreditNote]
     reminders: Plan
     mails: Sequence[MailRow]
+    by_suretax: bool
 
     def paid_state(self, day: date) -> str:
         return paid_state(self.invoice, day)
@@ -275,7 +278,16 @@ def get_page(session: Session, invoice_id: UUID) -> InvoicePage:
         list_credit_notes(session, invoice_id),
         read_plan(session, invoice_id),
         _list_mails(session, invoice.file_id),
+        find_filing(session, invoice_id) is not None,
     )
+
+
+def count_waiting(session: Session, client_id: int | None) -> int:
+    """How many invoices of the scope, or of one client, wait for their taxes."""
+    wanted = select(func.count()).select_from(TaxWait)
+    if client_id:
+        wanted = wanted.where(TaxWait.client_id == client_id)
+    return session.scalar(wanted) or 0
 
 
 def _list_allocations(session: Session, invoice_id: UUID) -> list[AllocationRow]:

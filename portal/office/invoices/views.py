@@ -6,8 +6,12 @@ from flask import Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from billing import invoice_mailing, invoices
-from billing.invoice_contents import Contents
+from billing import invoice_mailing, invoices, tax_waits
+from billing.invoice_contents import Contents, read_contents
+from billing.periods import Period
+from billing.suretax_models import TaxWait
+from billing.suretax_requests import needs_suretax
+from billing.suretax_rules import split_zip
 from core import jobs
 from core.clock import today
 from core.db import Session
@@ -29,6 +33,8 @@ from portal.office.invoices.manual import Days, InvoiceForm
 from portal.office.period import period_options
 from portal.office.stored_file import send_stored
 from portal.wording import refusal
+from tenants.client_blocks import get_company
+from tenants.clients import get_client
 from tenants.files import get_file
 from tenants.permissions import Permission
 
@@ -42,6 +48,7 @@ def index() -> ResponseReturnValue:
         page = queries.read_invoices(session, filters, read_place())
         totals = queries.sum_invoices(session, filters, page.count)
         choices = queries.list_choices(session)
+        waiting = queries.count_waiting(session, filters.client_id)
     viewer = current_viewer()
     return render_list(
         "office/invoices/index.html",
@@ -53,6 +60,7 @@ def index() -> ResponseReturnValue:
         totals=totals,
         choices=choices,
         zip_id=new_id(),
+        waiting=waiting,
         periods=period_options(),
         day=today(current_user_timezone()),
         may_execute=viewer.may(Permission.INVOICES_EXECUTE),
@@ -152,32 +160,33 @@ def create() -> ResponseReturnValue:
     with unit_of_work() as session:
         client = client_choice.get_chosen(session, request.form.get("client", 0, type=int))
         known = invoices.find_invoice(session, invoice_id)
+        wait = tax_waits.find_wait(session, invoice_id)
         days = manual.read_days(session, client)
         form = InvoiceForm(request.form)
-        contents = None if known else _preview(session, client, days, form)
-    if known is not None:
-        return _made(invoice_id)
+        contents = None if known or wait else _preview(session, client, days, form)
+    if known is not None or wait is not None:
+        return _made(invoice_id, waits=wait is not None)
     if form.errors or form.last_on.data is None:
         return _draw(client, days, form, contents, invoice_id, status=422)
     try:
         with unit_of_work() as session:
-            made = invoices.create_invoice(
+            _check_suretax(session, client, days.period_to(form.last_on.data))
+            made = tax_waits.make_invoice(
                 session,
                 invoice_id=invoice_id,
                 client_id=client.id,
                 period=days.period_to(form.last_on.data),
                 autoinvoice=False,
                 invoice_on=form.invoice_on.data,
+                issue=bool(form.issue.data),
             )
-            if made is not None and form.issue.data:
-                invoices.issue(session, invoice_id)
     except InvalidInputError as error:
         messages = [] if put_error(form, error) else [refusal(error)]
         return _draw(client, days, form, contents, invoice_id, status=422, messages=messages)
     if made is None:
         nothing = [_("There is nothing to pay in this period, so no invoice was made.")]
         return _draw(client, days, form, contents, invoice_id, status=422, messages=nothing)
-    return _made(invoice_id)
+    return _made(invoice_id, waits=isinstance(made, TaxWait))
 
 
 @bp.post("/<uuid:invoice_id>/mark-sent")
@@ -229,6 +238,7 @@ def _draw(
         "office/invoices/new.html",
         "office/invoices/_form.html",
         status=status,
+        by_suretax=_is_suretaxed(client, contents),
         client=client,
         days=days,
         form=form,
@@ -239,6 +249,13 @@ def _draw(
     return hx(page, trigger={"dialog:open": {}}) if status == 200 else page
 
 
+def _is_suretaxed(client: ChosenClient, contents: Contents | None) -> bool:
+    if contents is None:
+        return False
+    with unit_of_work() as session:
+        return needs_suretax(session, get_client(session, client.id), contents)
+
+
 def _drawn_id() -> UUID:
     """The id of the form that is being drawn anew, else a new one."""
     try:
@@ -247,9 +264,20 @@ def _drawn_id() -> UUID:
         return new_id()
 
 
-def _made(invoice_id: UUID) -> Response:
-    address = url_for("office_invoices.show", invoice_id=invoice_id)
-    flash(_("The invoice is made."), "success")
+def _check_suretax(session: Session, client: ChosenClient, period: Period) -> None:
+    """Say at once what SureTax could not take, instead of letting the invoice wait for it."""
+    contents = read_contents(session, client.id, client.currency, period.ends_at)
+    if needs_suretax(session, get_client(session, client.id), contents):
+        split_zip(get_company(session, client.id).zip_code)
+
+
+def _made(invoice_id: UUID, *, waits: bool) -> Response:
+    if waits:
+        address = url_for("office_suretax.wait", wait_id=invoice_id)
+        flash(_("The invoice waits for its taxes and is made when SureTax answers."), "info")
+    else:
+        address = url_for("office_invoices.show", invoice_id=invoice_id)
+        flash(_("The invoice is made."), "success")
     if wants_partial():
         return hx(redirect=address)
     return redirect(address, 303)  # type: ignore[return-value]
