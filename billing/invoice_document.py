@@ -181,9 +181,14 @@ def _tax_rows(taxes: Sequence[TaxLine], formatter: InvoiceFormatter) -> tuple[Ta
     bases = formatter.column([tax.base for tax in taxes])
     amounts = formatter.column([tax.amount for tax in taxes])
     return tuple(
-        TaxRow(tax.name, formatter.percent(tax.percent), base, amount)
+        TaxRow(tax.name, _percent(tax, formatter), base, amount)
         for tax, base, amount in zip(taxes, bases, amounts, strict=True)
     )
+
+
+def _percent(tax: TaxLine, formatter: InvoiceFormatter) -> str:
+    """Empty for a fee by line, which is no part of its base (SureTax knows such)."""
+    return formatter.percent(tax.percent) if tax.percent or not tax.amount else ""
 
 
 def _sums(
@@ -194,7 +199,9 @@ def _sums(
 ) -> tuple[SumRow, ...]:
     rows = [SumRow(words.subtotal, formatter.exact_amount(invoice.net))]
     rows += [
-        SumRow(f"{tax.name} {formatter.percent(tax.percent)}", formatter.exact_amount(tax.amount))
+        SumRow(
+            f"{tax.name} {_percent(tax, formatter)}".rstrip(), formatter.exact_amount(tax.amount)
+        )
         for tax in taxes
     ]
     if invoice.rounding:

@@ -79,7 +79,8 @@ def group(item: dict[str, Any], digits: int) -> dict[str, Any]:
         own = revenue * Decimal(rate.rate) * Decimal(rate.taxable)
         fee = Decimal(rate.fee) * Decimal(str(item["Units"])) * (-1 if revenue < 0 else 1)
         amount = _round(own + on_tax + fee, digits)
-        base = revenue + so_far if rate.on_tax else revenue
+        # what the rate is taken of
+        base = _round((revenue + so_far if rate.on_tax else revenue) * Decimal(rate.taxable), 4)
         so_far += amount
         taxes.append(_tax(rate, amount, base, _round(on_tax, digits), revenue, county, city))
     return {

@@ -41,6 +41,7 @@ PARAMETERS = {
     "transaction_id": "transaction",
     "user_id": "user",
     "view_id": "list_view",
+    "wait_id": "tax_wait",
 }
 # An endpoint whose parameter means another kind than its name says.
 PARAMETERS_OF_ENDPOINT = {
@@ -170,6 +171,8 @@ PLAIN_FIELDS = {
     "hour", "is_shared", "recipients", "row", "to", "weekday", "who", "zone",
     "portal", "previewed", "q", "query", "rows", "run", "service", "shortcuts", "shown", "stamp",
     "standard", "status", "tag", "template", "twice", "typed", "types", "url", "side", "version",
+    "business_unit", "client_number", "exemptions", "extra_code", "own_url", "package_code",
+    "regulatory_code", "sales_type", "usage_code", "validation_key",
 }  # fmt: skip
 # Ids that our own form brings along for the row that it makes: another's id is no row yet.
 MADE_BY_FORM = {

@@ -13,7 +13,7 @@ WRITES = [row for row in list_rows() if row.writes and row.access.area in {"offi
 VARYING_TYPES = {"timestamp with time zone", "uuid", "bytea", "jsonb"}
 VARYING_COLUMNS = {
     "body_html", "body_text", "dedupe_key", "message_id", "object_id", "password_hash",
-    "payload", "sealed_secret", "sealed_secret_before", "source", "webhook_token",
+    "payload", "sealed_key", "sealed_secret", "sealed_secret_before", "source", "webhook_token",
 }  # fmt: skip
 
 

@@ -91,6 +91,7 @@ from tenants.webhook_models import WebhookDelivery
 from tests.factories import cast
 from tests.tenancy.database import Database
 from tests.tenancy.world_packages import make_packages, make_subscriptions
+from tests.tenancy.world_suretax import make_suretax, make_tax_waits
 
 FURNISHED = ("acme", "globex")
 
@@ -183,6 +184,8 @@ NO_TOKENS = {
     "colour", "columns", "digest", "grouping", "parts", "source_digest",
     "alignment", "ending", "period_unit", "unit",
     "payload", "sealed_secret", "sealed_secret_before", "types", "url",
+    "client_number", "own_url", "regulatory_code", "sales_type", "sealed_key", "usage_code",
+    "package_code", "extra_code",
 }  # fmt: skip
 
 
@@ -339,6 +342,7 @@ def _furnish_tenant(
         settings=settings,
     )
     webhook_fanout.send_ping(session, endpoint, new_id())
+    make_suretax(session, settings, tenant, token)
     delivery = session.scalars(
         select(WebhookDelivery).where(WebhookDelivery.endpoint_id == endpoint.id)
     ).one()
@@ -603,6 +607,7 @@ def _make_owner(
         ids |= _make_payments(session, client, token, amount, currency, shared)
         ids |= _make_records(session, client, token)
         ids |= make_subscriptions(session, client, shared)
+        ids |= make_tax_waits(session, client, token, UUID(ids["invoice"]))
     return Owner(client, token, f"{amount:,}", {**shared, "client": str(client.id), **ids})
 
 
