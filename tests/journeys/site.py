@@ -40,6 +40,7 @@ class Site:
     mailbox: MailboxServer
     environment: dict[str, str]
     log_dir: Path
+    suretax_url: str = ""
 
     def run(self, module: str, *arguments: str) -> str:
         """A program of the tests on this site's database; what it prints."""
@@ -96,6 +97,7 @@ def running_site(folder: Path) -> Iterator[Site]:
             mailbox=MailboxServer(process, ports["smtp"], ports["mailbox"]),  # type: ignore[arg-type]
             environment=_read_environment(folder / "var" / "development.env"),
             log_dir=folder / "var" / "log",
+            suretax_url=f"http://127.0.0.1:{ports['suretax']}",
         )
 
 
@@ -123,19 +125,19 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _free_port() -> int:
-    """A port whose four neighbours are free too."""
+    """A port whose five neighbours are free too."""
     for _ in range(50):
         with ExitStack() as stack:
             first = stack.enter_context(socket.socket())
             first.bind(("127.0.0.1", 0))
             port: int = first.getsockname()[1]
             try:
-                for neighbour in range(port + 1, port + 5):
+                for neighbour in range(port + 1, port + 6):
                     stack.enter_context(socket.socket()).bind(("127.0.0.1", neighbour))
             except (OSError, OverflowError):
                 continue
             return port
-    raise AssertionError("there are no five free ports in a row")
+    raise AssertionError("there are no six free ports in a row")
 
 
 def _read_environment(path: Path) -> dict[str, str]:

@@ -173,6 +173,8 @@ NO_PAGES = {
     "office_mass_edit.new": "opened with picked rows, looked at in test_tasks.py",
     "office_currencies.edit_rate": "a dialog of a rate: test_taxes_and_currencies walks such forms",
     "office_payment_accounts.edit": "a dialog of an own account, of which there is none",
+    "office_suretax.answer": "of an invoice taxed by SureTax: looked at in test_suretax.py",
+    "office_suretax.wait": "of an invoice that waits for SureTax: looked at in test_suretax.py",
     "office_reports.aging_invoices": "what stands behind a figure, and nothing is open",
     "office_packages.change": "a dialog of a subscription: test_packages walks it",
     "office_packages.edit": "a dialog of a package: test_packages walks it",
