@@ -39,9 +39,11 @@ def wait(wait_id: UUID) -> ResponseReturnValue:
     """Where it stands; when it waits no more, its invoice."""
     with unit_of_work() as session:
         row = queries.get_waiting(session, wait_id, now())
-        is_made = row is None and invoices.find_invoice(session, wait_id) is not None
+        if row is None:
+            # made meanwhile, or gone: its charges were taken back, or somebody gave it up
+            invoices.get_invoice(session, wait_id)
     if row is None:
-        return _leave(wait_id, is_made=is_made)
+        return _leave(wait_id)
     return render(
         "office/suretax/wait.html",
         "office/suretax/_wait.html",
@@ -74,11 +76,7 @@ def give_up(wait_id: UUID) -> ResponseReturnValue:
     return hx(redirect=address) if wants_partial() else redirect(address, 303)
 
 
-def _leave(wait_id: UUID, *, is_made: bool) -> ResponseReturnValue:
-    if is_made:
-        address = url_for("office_invoices.show", invoice_id=wait_id)
-        flash(_("SureTax has answered: the invoice is made."), "success")
-    else:
-        address = url_for("office_suretax.waiting")
-        flash(_("This invoice waits no more."), "info")
+def _leave(wait_id: UUID) -> ResponseReturnValue:
+    address = url_for("office_invoices.show", invoice_id=wait_id)
+    flash(_("SureTax has answered: the invoice is made."), "success")
     return hx(redirect=address) if wants_partial() else redirect(address, 303)
