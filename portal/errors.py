@@ -6,8 +6,13 @@ import structlog
 from flask import Flask, Response, make_response, request
 from flask_babel import LazyString, gettext
 from flask_babel import lazy_gettext as _l
-from psycopg.errors import ReadOnlySqlTransaction
-from sqlalchemy.exc import DataError, InternalError
+from psycopg.errors import (
+    DeadlockDetected,
+    ForeignKeyViolation,
+    ReadOnlySqlTransaction,
+    UniqueViolation,
+)
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InternalError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from core.errors import AppError, NotFoundError, TooManyAttemptsError
@@ -69,6 +74,8 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(DataError, _on_unstorable)
     app.register_error_handler(InternalError, _on_internal)
+    app.register_error_handler(IntegrityError, _on_lost_race)
+    app.register_error_handler(OperationalError, _on_lost_race)
     app.register_error_handler(Exception, _on_unknown)
 
 
@@ -111,6 +118,14 @@ def _on_internal(error: InternalError) -> Response:
         return _on_unknown(error)
     logger.warning("request_only_looking", endpoint=request.endpoint)
     return _answer(403, gettext("You may only look here, and this would change something."))
+
+
+def _on_lost_race(error: DBAPIError) -> Response:
+    """Two did the same at one moment, or one removed what the other was at: nothing was saved."""
+    if not isinstance(error.orig, (UniqueViolation, ForeignKeyViolation, DeadlockDetected)):
+        return _on_unknown(error)
+    logger.warning("request_lost_race", reason=type(error.orig).__name__, exc_info=error)
+    return _answer(409, "")
 
 
 def _on_unknown(error: Exception) -> Response:

@@ -129,6 +129,17 @@ class TestDialog:
         expect(page.locator("#dialog")).not_to_be_visible()
         expect(page.get_by_role("status")).to_contain_text("Acme Telecom Ltd is saved.")
 
+    def test_it_opens_though_the_link_that_asked_for_it_is_gone(self, open_page):
+        page = open_page("clients")
+        link = page.get_by_role("link", name="New client")
+        # as when its part of the page draws itself anew meanwhile
+        page.evaluate(
+            "document.addEventListener('htmx:beforeOnLoad', event => event.target.remove())"
+        )
+        link.click()
+        expect(link).to_have_count(0)
+        expect(page.locator("#dialog")).to_be_visible()
+
     def test_escape_and_cancel_close_it(self, open_page):
         page = open_page("clients")
         for close in (

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 from billing import client_billing, payment_terms
 from billing.client_billing import Billing
@@ -17,7 +18,7 @@ from core.tenancy import tenant_scope
 from core.uow import unit_of_work
 from payments import auto_payment
 from tenants import client_blocks
-from tenants.clients import General, update_client
+from tenants.clients import General, get_client, update_client
 from tenants.models import AuditRecord, ClientLogin
 from tenants.models import Client as ClientRow
 from tests.factories.cast import Client, Tenant, make_client, make_tenant
@@ -287,6 +288,31 @@ class TestEdit:
         assert 'value="orbit"' in text
         assert 'name="version" value="1"' in text
         assert "argon2" not in text
+
+    def test_a_login_that_a_colleague_takes_at_the_same_moment_is_refused(
+        self, app: Flask, acme: Tenant, acme_client: Client, address: str
+    ) -> None:
+        other = make_client(acme, "Nova Lines", login="nova")
+        answers: list[int] = []
+
+        def save() -> None:
+            browser = signed_in(app, "office", acme.owner_id, acme.id)
+            form = self.values(**{"panel-login": "quasar"})
+            answers.append(browser.post(address, data=form).status_code)
+
+        saving = threading.Thread(target=save)
+        with tenant_scope(acme.scope), unit_of_work() as session:
+            wish = client_blocks.PanelLogin(enabled=True, login="quasar")
+            client_blocks.save_panel_login(session, get_client(session, other.id), wish)
+            saving.start()
+            waiting = text("select count(*) from pg_locks where not granted")
+            while not session.scalar(waiting):
+                assert saving.is_alive(), answers
+        saving.join()
+
+        assert answers == [409]
+        logins = {row.client_id: row.login for row in desk.stored(acme, ClientLogin)}
+        assert logins == {acme_client.id: "orbit", other.id: "quasar"}
 
     def test_a_change_is_saved_and_moves_the_version(
         self, as_owner: Browser, acme: Tenant, address: str
