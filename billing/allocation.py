@@ -85,6 +85,30 @@ def release(session: Session, reseller_id: int, client_id: int, payment_id: UUID
         _write(session, reseller_id, client_id, rows)
 
 
+def shrink(session: Session, payment: Transaction) -> None:
+    """Take a payment off invoices, those it paid last first, as far as it has no more for them.
+
+    The caller holds the client's balance row.
+    """
+    lacking = -read_left(session, payment)
+    if lacking <= 0:
+        return
+    held = session.execute(
+        select(PaymentAllocation.invoice_id, func.sum(PaymentAllocation.amount))
+        .where(
+            PaymentAllocation.reseller_id == payment.reseller_id,
+            PaymentAllocation.transaction_id == payment.id,
+        )
+        .group_by(PaymentAllocation.invoice_id)
+        .having(func.sum(PaymentAllocation.amount) > 0)
+        .order_by(func.max(PaymentAllocation.id).desc())
+    )
+    parts = plan([(payment.id, lacking)], [(one, part) for one, part in held])
+    rows = [(invoice_id, payment.id, -part) for _, invoice_id, part in parts]
+    if rows:
+        _write(session, payment.reseller_id, payment.client_id, rows)
+
+
 def release_invoice(
     session: Session,
     invoice: Invoice,
@@ -124,14 +148,19 @@ def put(session: Session, invoice: Invoice, payment_id: UUID, amount: Decimal, a
 
 
 def read_left(session: Session, payment: Transaction) -> Decimal:
-    """What a payment has left for invoices, whatever it is; nothing once reversed."""
+    """What a payment has left for invoices, whatever it is: less what went back of it."""
     used = session.scalar(
         select(func.coalesce(func.sum(PaymentAllocation.amount), 0)).where(
             PaymentAllocation.reseller_id == payment.reseller_id,
             PaymentAllocation.transaction_id == payment.id,
         )
     )
-    return payment.total - Decimal(used or 0)
+    gone = session.scalar(
+        select(func.coalesce(func.sum(Transaction.total), 0)).where(
+            Transaction.reseller_id == payment.reseller_id, Transaction.payment_id == payment.id
+        )
+    )
+    return payment.total + Decimal(gone or 0) - Decimal(used or 0)
 
 
 def _list_open_invoices(session: Session, client_id: int) -> list[tuple[UUID, Decimal]]:
@@ -142,14 +171,20 @@ def _list_open_invoices(session: Session, client_id: int) -> list[tuple[UUID, De
 def _list_free_payments(session: Session, client_id: int) -> list[tuple[UUID, Decimal]]:
     """Approved payments with something left that nobody allocates by hand.
 
-    A reversed one and its reversal have nothing.
+    A reversed one and its reversal have nothing, nor has what takes from a payment.
     """
     rows = session.execute(_FREE_PAYMENTS, {"client_id": client_id})
     return [(row.id, row.left) for row in rows]
 
 
 def _free_payments() -> Select[Any]:
-    reversal = aliased(Transaction)
+    reversal, part = aliased(Transaction), aliased(Transaction)
+    gone = (
+        select(func.coalesce(func.sum(part.total), 0))
+        .where(part.reseller_id == Transaction.reseller_id, part.payment_id == Transaction.id)
+        .correlate(Transaction)
+        .scalar_subquery()
+    )
     used = (
         select(func.coalesce(func.sum(PaymentAllocation.amount), 0))
         .where(
@@ -160,12 +195,13 @@ def _free_payments() -> Select[Any]:
         .scalar_subquery()
     )
     payments = (
-        select(Transaction.id, Transaction.dated_at, (Transaction.total - used).label("left"))
+        select(Transaction.id, Transaction.dated_at, (Transaction.total + gone - used).label("left"))
         .where(
             Transaction.client_id == bindparam("client_id"),
             Transaction.type == "payment",
             Transaction.status == "approved",
             Transaction.reverses_id.is_(None),
+            Transaction.payment_id.is_(None),
             ~Transaction.allocated_by_hand,
             ~select(reversal.id)
             .where(

@@ -84,8 +84,8 @@ def set_by_hand(session: Session, payment_id: UUID, *, by_hand: bool) -> Transac
 
 
 def free_amount(session: Session, payment: Transaction) -> Decimal:
-    """What the payment has left for invoices; nothing when pending, reversed or a reversal."""
-    if payment.status != "approved" or payment.reverses_id is not None:
+    """What the payment has left for invoices; nothing when pending, reversed or no payment."""
+    if payment.status != "approved" or payment.reverses_id or payment.payment_id:
         return Decimal()
     if find_reversal(session, payment.id) is not None:
         return Decimal()

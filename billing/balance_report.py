@@ -47,6 +47,9 @@ _DAY = timedelta(days=1)
 KINDS = (
     "opening_balance",
     "payment",
+    "refund",
+    "chargeback",
+    "chargeback_reversal",
     "extra_charge",
     "services_charge",
     "package_fee",

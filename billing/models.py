@@ -310,7 +310,8 @@ class Transaction(ClientOwned, Base):
 
     `amount` is what was entered; `net`, `tax`, `total` are in the client's currency. All four are
     positive, the sign on the balance follows from `type`; a reversal mirrors its original with
-    negative ones, so that sums need no case. `invoice_id` null: a charge not yet invoiced.
+    negative ones, so that sums need no case. A refund or chargeback is a payment with negative
+    amounts that names its `payment_id`. `invoice_id` null: a charge not yet invoiced.
     `allocated_by_hand`: the automatic allocation leaves this payment alone.
     """
 
@@ -338,14 +339,28 @@ class Transaction(ClientOwned, Base):
             ["transactions.reseller_id", "transactions.client_id", "transactions.id"],
         ),
         ForeignKeyConstraint(
+            ["reseller_id", "client_id", "payment_id"],
+            ["transactions.reseller_id", "transactions.client_id", "transactions.id"],
+        ),
+        ForeignKeyConstraint(
             ["reseller_id", "client_id", "invoice_id"],
             ["invoices.reseller_id", "invoices.client_id", "invoices.id"],
         ),
         CheckConstraint("type in ('payment', 'charge')", "type"),
         CheckConstraint(
-            "kind in ('payment', 'extra_charge', 'services_charge', 'package_fee')", "kind"
+            "kind in ('payment', 'refund', 'chargeback', 'chargeback_reversal', 'extra_charge',"
+            " 'services_charge', 'package_fee')",
+            "kind",
         ),
-        CheckConstraint("(type = 'payment') = (kind = 'payment')", "kind_of_type"),
+        CheckConstraint(
+            "(type = 'payment') = (kind in ('payment', 'refund', 'chargeback',"
+            " 'chargeback_reversal'))",
+            "kind_of_type",
+        ),
+        CheckConstraint(
+            "(payment_id is not null) = (kind in ('refund', 'chargeback', 'chargeback_reversal'))",
+            "of_payment",
+        ),
         CheckConstraint("status in ('pending', 'approved')", "status"),
         CheckConstraint("tax_mode in ('none', 'excluding', 'including')", "tax_mode"),
         CheckConstraint("total = net + tax", "total"),
@@ -364,6 +379,12 @@ class Transaction(ClientOwned, Base):
             "client_id",
             "dated_at",
             postgresql_where=text("type = 'charge' and status = 'approved' and invoice_id is null"),
+        ),
+        Index(
+            "ix_transactions_of_payment",
+            "reseller_id",
+            "payment_id",
+            postgresql_where=text("payment_id is not null"),
         ),
         Index(
             "ix_transactions_invoice",
@@ -393,6 +414,7 @@ class Transaction(ClientOwned, Base):
     author: Mapped[str] = mapped_column(server_default="")
     ledger_entry_id: Mapped[int | None] = mapped_column(BigInteger)
     reverses_id: Mapped[UUID | None]
+    payment_id: Mapped[UUID | None]
     reason: Mapped[str] = mapped_column(server_default="")
     invoice_id: Mapped[UUID | None]
     allocated_by_hand: Mapped[bool] = mapped_column(server_default="false")

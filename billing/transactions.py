@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from billing import allocation, ledger, payment_accounts
+from billing import allocation, ledger, payment_accounts, payment_returns
 from billing.ledger import Account, EntryKind, Posted
 from billing.models import ClientBalance, Transaction
 from billing.taxes import TaxMode
@@ -185,7 +185,8 @@ def reverse(
 
     A reversed payment leaves the invoices that it paid. Reversing again with the same
     `reversal_id` gives the same row. Raises InvalidInputError without a reason, NotFoundError,
-    ConflictError for a pending, an already reversed, or a reversing transaction.
+    ConflictError for a pending, an already reversed, or a reversing transaction, and where a
+    gateway gave something of it back.
     """
     reason = checked_description(reason)
     if not reason:
@@ -202,6 +203,7 @@ def reverse(
         raise ConflictError("These are the taxes of an invoice: void or credit the invoice.")
     if original.status != "approved" or original.ledger_entry_id is None:
         raise ConflictError("Only an approved transaction can be reversed.")
+    payment_returns.check_reversible(session, original)
     at = now()
     reversal = _insert_reversal(session, original, reversal_id, reason, at)
     posted = ledger.reverse(

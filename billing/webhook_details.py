@@ -65,6 +65,7 @@ def _transaction(session: Session, key: UUID) -> Mapping[str, Any]:
         "currency": one.currency,
         "dated_at": _instant(one.dated_at),
         "description": one.description,
+        "payment": None if one.payment_id is None else str(one.payment_id),
         "reverses": None if one.reverses_id is None else str(one.reverses_id),
     }
 

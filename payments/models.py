@@ -126,7 +126,8 @@ class SavedCard(ClientOwned, Base):
 class Refill(ClientOwned, Base):
     """A wish to add money; its id was made when the form was drawn, so a second click finds it.
 
-    `amount` is what was asked for and `credited` what came, in `currency` at its minor unit.
+    `amount` is what was asked for, `credited` what came, `returned` what we gave back of it and
+    `charged_back` what the bank holds back, in `currency` at its minor unit.
     `figures` keeps what an automatic charge was computed from.
     """
 
@@ -161,6 +162,8 @@ class Refill(ClientOwned, Base):
         ),
         CheckConstraint("amount > 0", "amount"),
         CheckConstraint("credited >= 0 and credited <= amount", "credited"),
+        CheckConstraint("returned >= 0 and returned <= credited", "returned"),
+        CheckConstraint("charged_back >= 0 and charged_back <= credited", "charged_back"),
         Index("ix_refills_client", "reseller_id", "client_id", text("created_at desc")),
         Index("ix_refills_recent", "reseller_id", text("created_at desc"), text("id desc")),
         Index(
@@ -185,6 +188,8 @@ class Refill(ClientOwned, Base):
     currency: Mapped[str]
     state: Mapped[str] = mapped_column(server_default="requested")
     credited: Mapped[Amount] = mapped_column(server_default="0")
+    returned: Mapped[Amount] = mapped_column(server_default="0")
+    charged_back: Mapped[Amount] = mapped_column(server_default="0")
     reason: Mapped[str] = mapped_column(server_default="")
     figures: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     author: Mapped[str] = mapped_column(server_default="")
@@ -219,7 +224,14 @@ class ChargeAttempt(ClientOwned, Base):
             unique=True,
             postgresql_where=text(f"state in ({OPEN_ATTEMPT_STATES})"),
         ),
+        CheckConstraint("decision in ('approve', 'decline')", "decision"),
         Index("ix_charge_attempts_gateway_ref", "reseller_id", "gateway_ref"),
+        Index(
+            "ix_charge_attempts_sent",
+            "reseller_id",
+            "gateway_account_id",
+            "first_sent_at",
+        ),
         Index(
             "ix_charge_attempts_recheck",
             "recheck_at",
@@ -244,6 +256,11 @@ class ChargeAttempt(ClientOwned, Base):
     # when the gateway was last asked about it
     looked_at: Mapped[datetime | None]
     answer: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    # what the staff decided about one that is held; a look-up tells the gateway
+    decision: Mapped[str | None]
+    decided_by: Mapped[str] = mapped_column(server_default="")
+    # when we first heard that the gateway has settled it
+    settled_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

@@ -14,6 +14,8 @@ TYPES: tuple[str, ...] = (
     "payment.declined",
     "payment.failed",
     "payment.refunded",
+    "payment.charged_back",
+    "payment.chargeback_won",
     "charge.created",
     "charge.approved",
     "charge.reversed",
@@ -58,6 +60,11 @@ _OF_EVENTS: Mapping[str, str] = {
     "payment_refunded": "payment.refunded",
     "low_balance": "balance.low",
 }
+_OF_RETURNS: Mapping[str, str] = {
+    "refund": "payment.refunded",
+    "chargeback": "payment.charged_back",
+    "chargeback_reversal": "payment.chargeback_won",
+}
 OBJECTS = ("client", "invoice", "transaction")
 """Kinds of records that can have a type at all."""
 
@@ -68,6 +75,8 @@ def type_of_record(action: str, object_type: str, details: Mapping[str, Any]) ->
         return _OF_CLIENTS.get(action)
     if object_type == "invoice":
         return _OF_INVOICES.get(action)
+    if object_type == "transaction" and action == "create" and details.get("kind") in _OF_RETURNS:
+        return _OF_RETURNS[details["kind"]]
     verb = _OF_TRANSACTIONS.get(action) if object_type == "transaction" else None
     noun = details.get("type")
     return f"{noun}.{verb}" if verb and noun in ("payment", "charge") else None

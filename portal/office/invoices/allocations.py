@@ -180,6 +180,7 @@ def _payment_rows(session: Session, invoice: Invoice, client: ChosenClient) -> l
             Transaction.type == "payment",
             Transaction.status == "approved",
             Transaction.reverses_id.is_(None),
+            Transaction.payment_id.is_(None),
         )
         .order_by(Transaction.dated_at.desc(), Transaction.id.desc())
         .limit(200)

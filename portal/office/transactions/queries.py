@@ -19,7 +19,10 @@ from portal.office.client_choice import matching_ids
 from portal.office.period import ANY_TIME, PeriodFilter
 from tenants.models import Client
 
-KINDS = ("any", "payment", "extra_charge", "services_charge", "package_fee")
+KINDS = (
+    "any", "payment", "refund", "chargeback", "chargeback_reversal", "extra_charge",
+    "services_charge", "package_fee",
+)  # fmt: skip
 STATUSES = ("any", "pending", "approved")
 SORTS = ("-date", "date")
 
