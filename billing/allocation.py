@@ -195,7 +195,9 @@ def _free_payments() -> Select[Any]:
         .scalar_subquery()
     )
     payments = (
-        select(Transaction.id, Transaction.dated_at, (Transaction.total + gone - used).label("left"))
+        select(
+            Transaction.id, Transaction.dated_at, (Transaction.total + gone - used).label("left")
+        )
         .where(
             Transaction.client_id == bindparam("client_id"),
             Transaction.type == "payment",

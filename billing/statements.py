@@ -129,7 +129,7 @@ def make_statement(session: Session, client_id: int, *, first_on: date, last_on:
         Decimal(opening or 0),
         movements,
         _sum(movements, "invoice", "credit_note"),
-        _sum(movements, "payment", "refill"),
+        _sum(movements, "payment", "refill", "refund", "chargeback", "chargeback_reversal"),
         balance,
     )
 

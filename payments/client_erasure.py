@@ -20,7 +20,9 @@ from core.errors import ConflictError, InvalidInputError, NotFoundError
 from mail import traces as mail_traces
 from payments import refills, wallets
 from payments.dunning_models import AutoPaymentStep
+from payments import refills, refunds, wallets
 from payments.models import ChargeAttempt, ClientAutoPayment, GatewayCustomer, Refill
+from payments.refund_models import Refund
 from tenants import audit, client_traces
 from tenants.models import Client
 
@@ -88,6 +90,15 @@ def _refuse_money_under_way(session: Session, client_id: int) -> None:
         .select_from(Refill)
         .where(Refill.client_id == client_id, Refill.state.in_(refills.OPEN_STATES))
     )
+    going_back = session.scalar(
+        select(func.count())
+        .select_from(Refund)
+        .where(Refund.client_id == client_id, Refund.state.in_(refunds.OPEN_STATES))
+    )
+    if going_back:
+        raise ConflictError(
+            "A refund to this client is under way. Wait until it has ended, or cancel it."
+        )
     if count:
         raise ConflictError(
             "A card payment of this client is under way: nobody knows yet whether it took money."
@@ -116,6 +127,15 @@ def _blank_payments(session: Session, client_id: int) -> None:
     session.execute(
         delete(AutoPaymentStep)
         .where(AutoPaymentStep.client_id == client_id)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        update(Refund)
+        .where(Refund.client_id == client_id)
+        .values(
+            request=Refund.request.op("-")(literal(["last_four"], ARRAY(Text))),
+            answer=Refund.answer.op("-")(literal(["raw"], ARRAY(Text))),
+        )
         .execution_options(synchronize_session=False)
     )
     session.execute(

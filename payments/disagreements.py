@@ -6,7 +6,7 @@ booked only people know: often it is they who are putting it right at the gatewa
 
 from core.db import Session
 from payments import notices
-from payments.gateways.answers import GatewayTransaction, Lookup, TransactionStatus, weight_of
+from payments.gateways.answers import GatewayTransaction, TransactionStatus, weight_of
 from payments.models import ChargeAttempt, Refill
 from tenants.events import EventText
 
@@ -19,18 +19,6 @@ WENT_BACK = frozenset(
         TransactionStatus.SETTLEMENT_ERROR,
     }
 )
-
-
-def tell_of_all(session: Session, refill: Refill, attempt: ChargeAttempt, lookup: Lookup) -> None:
-    """Compare all that carries the key with the one transaction that is booked."""
-    for charge in lookup.charges:
-        if charge.gateway_ref != attempt.gateway_ref:
-            if weight_of(charge):
-                tell_of_second_payment(session, refill, attempt, charge)
-        elif charge.status in WENT_BACK:
-            tell_of_return(session, refill, attempt, charge)
-    for refund in lookup.refunds:
-        tell_of_refund(session, refill, attempt, refund)
 
 
 def tell_of_second_payment(
@@ -79,8 +67,8 @@ def tell_of_return(
         level="error",
         code="payment_went_back",
         text=EventText(
-            "The gateway says that the payment %(payment)s was %(status)s. Reverse the transaction"
-            " of this refill.",
+            "The gateway says that the payment %(payment)s was %(status)s, and not by us. Book it"
+            " where the gateway's list is compared, or reverse the transaction of this refill.",
             payment=charge.gateway_ref,
             status=_words(charge),
         ),
@@ -116,9 +104,8 @@ def tell_of_refund(
         level="error",
         code="payment_refunded",
         text=EventText(
-            "%(amount)s of the payment %(payment)s were given back at the gateway (refund"
-            " %(refund)s); nothing is booked by itself. Reverse the transaction of this refill if"
-            " all went back, or charge the client for the part.",
+            "%(amount)s of the payment %(payment)s were given back at the gateway itself (refund"
+            " %(refund)s). Book it where the gateway's list is compared with ours.",
             amount=amount,
             payment=attempt.gateway_ref or refund.original_ref,
             refund=refund.gateway_ref,

@@ -25,9 +25,9 @@ from payments import (
     notices,
     outcomes,
     recording,
+    returns,
     saved_cards,
 )
-from payments.disagreements import WENT_BACK
 from payments.errors import IllegalMoveError
 from payments.gateway_accounts import OpenGateway, UnitOfWork
 from payments.gateways.base import (
@@ -249,9 +249,8 @@ def _record(session: Session, key: str, transaction: GatewayTransaction, patienc
     if _is_second_payment(attempt, transaction):
         disagreements.tell_of_second_payment(session, refill, attempt, transaction)
         return "second payment"
-    if attempt.state == AttemptState.SUCCEEDED and transaction.status in WENT_BACK:
-        disagreements.tell_of_return(session, refill, attempt, transaction)
-        return "correction"
+    if attempt.state == AttemptState.SUCCEEDED and transaction.status in returns.NEWS:
+        return returns.record_status(session, refill, attempt, transaction)
     answer = transaction.to_answer()
     if transaction.status is TransactionStatus.AWAITING_RELEASE:
         # the sender releases it, or else a look-up does
@@ -280,13 +279,16 @@ def _is_second_payment(attempt: ChargeAttempt, transaction: GatewayTransaction) 
         and bool(attempt.gateway_ref)
         and transaction.gateway_ref != attempt.gateway_ref
         and (
-            transaction.status in WENT_BACK
+            transaction.status in returns.NEWS
             or transaction.to_answer().outcome in (Outcome.APPROVED, Outcome.PENDING)
         )
     )
 
 
 def _record_refund(session: Session, event: GatewayEvent, refund: GatewayTransaction) -> str:
+    own = returns.find_own(session, event.gateway_account_id, refund)
+    if own is not None:
+        return returns.record_own_refund(session, own, refund)
     found = attempts.find_by_gateway(
         session,
         account_id=event.gateway_account_id,
@@ -296,8 +298,7 @@ def _record_refund(session: Session, event: GatewayEvent, refund: GatewayTransac
     if found is None:
         return "not ours"
     refill, attempt = attempts.lock_attempt(session, found.key)
-    disagreements.tell_of_refund(session, refill, attempt, refund)
-    return "refund"
+    return returns.record_refund(session, refill, attempt, refund)
 
 
 def _tell_of_failure(

@@ -18,12 +18,12 @@ from core.ids import new_token
 from payments import (
     attempts,
     charging,
-    disagreements,
     gateway_accounts,
     notices,
     outcomes,
     recording,
     refills,
+    returns,
 )
 from payments.attempts import Lease
 from payments.gateway_accounts import OpenGateway, UnitOfWork
@@ -46,6 +46,8 @@ from tenants.events import EventText
 _LONG_UNKNOWN = timedelta(hours=1)
 # What is held is asked about once an hour: this is two looks in vain.
 _LONG_UNREAD = timedelta(hours=2)
+# What somebody has to decide about at the gateway.
+_DECIDABLE = frozenset({TransactionStatus.HELD, TransactionStatus.ACTION_REQUIRED})
 _log = structlog.get_logger(__name__)
 
 
@@ -73,6 +75,8 @@ class _Look:
     amount: Decimal
     # the client's bank wanted a confirmation, and the time for it is over
     is_too_late: bool
+    # what the staff decided about one that is held; empty: nothing
+    decision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,7 @@ def _begin(
         customer_ref=str(attempt.request.get("customer_profile_ref", "")),
         amount=refill.amount,
         is_too_late=at >= attempt.first_sent_at + patience.confirmation,
+        decision=attempt.decision or "",
     )
 
 
@@ -232,6 +237,8 @@ def _judge(
         return _Found(_Seen.UNCLEAR, text=text, gateway_ref=ref)
     if transaction.status is TransactionStatus.ACTION_REQUIRED and look.is_too_late:
         return _cancel(look, transaction)
+    if look.decision and transaction.status in _DECIDABLE:
+        return _tell_decision(unit_of_work, look, transaction)
     if transaction.status is TransactionStatus.AWAITING_RELEASE:
         # a lost answer left the approved part reserved; releasing it is harmless to repeat
         answer = look.gateway.release(transaction, before_send=lambda: _is_open(unit_of_work, look))
@@ -256,6 +263,23 @@ def _cancel(look: _Look, transaction: GatewayTransaction) -> _Found:
     return _Found(_Seen.TRANSACTION, answer, gateway_ref=ref)
 
 
+def _tell_decision(
+    unit_of_work: UnitOfWork, look: _Look, transaction: GatewayTransaction
+) -> _Found:
+    """Tell the gateway what the staff decided; only what it then says of the payment counts."""
+    ref = transaction.gateway_ref
+    told = look.gateway.decide_held(
+        ref,
+        approve=look.decision == "approve",
+        before_send=lambda: _is_open(unit_of_work, look),
+    )
+    present = look.gateway.fetch(ref).value
+    if present is None or present.status in _DECIDABLE:
+        text = told.text or "the decision about a held payment was not taken"
+        return _Found(_Seen.UNREADABLE, text=text)
+    return _Found(_Seen.TRANSACTION, present.to_answer(), gateway_ref=ref)
+
+
 def _is_open(unit_of_work: UnitOfWork, look: _Look) -> bool:
     with unit_of_work() as session:
         return attempts.get_attempt(session, look.lease.key).state not in FINAL_ATTEMPT_STATES
@@ -276,7 +300,7 @@ def _record(
         recorded = outcomes.record_outcome(session, key, found.answer, patience=patience)
         if attempt.state == AttemptState.SUCCEEDED and found.lookup is not None:
             # one of several is booked: the staff hear of the others at once
-            disagreements.tell_of_all(session, refill, attempt, found.lookup)
+            returns.tell_of_all(session, refill, attempt, found.lookup)
         return recorded, None
     if found.seen is _Seen.UNCLEAR:
         notices.alarm(session, refill, attempt, found.text)

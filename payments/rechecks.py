@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from core.clock import now
 from core.db import Session
-from payments import attempts, disagreements, gateway_accounts, notices
+from payments import attempts, gateway_accounts, notices, returns
 from payments.gateway_accounts import OpenGateway, UnitOfWork
 from payments.gateways.base import Gateway, Lookup, LookupResult
 from payments.models import ChargeAttempt, Refill
@@ -83,7 +83,7 @@ def _ask_what(session: Session, open_gateway: OpenGateway, key: str) -> _Questio
 
 def _finish(session: Session, key: str, lookup: Lookup) -> None:
     refill, attempt = attempts.lock_attempt(session, key)
-    disagreements.tell_of_all(session, refill, attempt, lookup)
+    returns.tell_of_all(session, refill, attempt, lookup)
     attempt.recheck_at = None
     session.flush()
 

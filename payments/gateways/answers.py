@@ -108,6 +108,8 @@ class GatewayTransaction:
     requested_amount: Decimal
     submitted_at: datetime
     is_refund: bool = False
+    # A refund by which a whole payment was voided, at a gateway that knows no voids.
+    is_void: bool = False
     original_ref: str = ""
     customer_ref: str = ""
     payment_profile_ref: str = ""
@@ -117,6 +119,8 @@ class GatewayTransaction:
     code: str = ""
     text: str = ""
     is_hard_decline: bool = False
+    # Of a CHARGEBACK: what the bank holds back. Zero: it does not say.
+    disputed_amount: Decimal = Decimal(0)
     # Names the group of a partial approval; what `Gateway.release` needs.
     split_ref: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict)

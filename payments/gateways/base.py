@@ -286,6 +286,16 @@ class Gateway(Protocol):
         """The longest that a page of `hosted_payment_page` can be paid."""
         ...
 
+    @property
+    def refunds_settled_only(self) -> bool:
+        """Whether a refund waits for the settlement, and a void is possible only before it."""
+        ...
+
+    @property
+    def decides_held(self) -> bool:
+        """Whether what the gateway holds for review can be approved through it."""
+        ...
+
     def close(self) -> None:
         """Drop the kept connections; a later call makes new ones."""
         ...
@@ -351,6 +361,14 @@ class Gateway(Protocol):
         """As `find`, but every list is read to its end whatever is found: who paid twice?"""
         ...
 
+    def list_transactions(self, *, since: datetime) -> Reply[tuple[GatewayTransaction, ...]]:
+        """Every charge and refund submitted at or after `since`, and what was disputed since.
+
+        For comparing, not for looking up: a row may lack what only the details tell. Complete, or
+        not OK.
+        """
+        ...
+
     def fetch(self, gateway_ref: str) -> Reply[GatewayTransaction]:
         """The present state of one transaction."""
         ...
@@ -362,6 +380,15 @@ class Gateway(Protocol):
 
         `charge` does this by itself; only a lost answer leaves a transaction waiting. Harmless to
         repeat.
+        """
+        ...
+
+    def decide_held(
+        self, gateway_ref: str, *, approve: bool, before_send: BeforeSend | None = None
+    ) -> ChargeAnswer:
+        """End the review of a held charge: take its money, or let it go.
+
+        REFUSED where that is not possible; `fetch` tells what it came to, whatever the answer.
         """
         ...
 

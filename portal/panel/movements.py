@@ -15,12 +15,18 @@ from billing.models import LedgerLine, Transaction
 
 KIND_WORDS: dict[str, LazyString] = {
     "payment": _l("Payment"),
+    "refund": _l("Refund"),
+    "chargeback": _l("Chargeback"),
+    "chargeback_reversal": _l("Chargeback won"),
     "extra_charge": _l("Extra charge"),
     "services_charge": _l("Usage"),
     "package_fee": _l("Package fee"),
 }
 KIND_ICONS = {
     "payment": "cash",
+    "refund": "arrow-back-up",
+    "chargeback": "arrow-back-up",
+    "chargeback_reversal": "cash",
     "extra_charge": "receipt",
     "services_charge": "phone-outgoing",
     "package_fee": "package",

@@ -26,6 +26,7 @@ WORDS: dict[str, LazyString] = {
     "payments.rechecks": _l("Look a last time at payment pages that have ended"),
     "payments.refills": _l("Charge refills, and ask what became of them"),
     "payments.untold": _l("Tell clients of their saved cards"),
+    "payments.refunds": _l("Give payments back, and ask what became of that"),
     "payments.wallets": _l("Let gateways forget clients who were removed for good"),
     "tasks.expired": _l("Forget the files of old tasks"),
     "tasks.stuck": _l("Go on with tasks that nobody is at"),

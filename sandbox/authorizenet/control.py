@@ -16,7 +16,8 @@ webhooks/list     {login?} all deliveries, oldest first
 charges           {login?, key?} all transactions, oldest first
 settle            {login?} close the batch; {settled}
 held              {ref, approve} decide a held transaction
-chargeback        {ref} dispute a settled transaction
+chargeback        {ref, won?} dispute a settled transaction, or win the dispute
+refund/fail       {ref} the client's bank does not take a refund
 clock             {offset_s} move the sandbox's clock
 reset             {} forget all
 """
@@ -219,7 +220,13 @@ def _held(sandbox: Sandbox, wanted: Json) -> Json:
 
 
 def _chargeback(sandbox: Sandbox, wanted: Json) -> Json:
-    operations.charge_back(sandbox.store, _row(sandbox, wanted))
+    operation = operations.win_back if wanted.get("won") else operations.charge_back
+    operation(sandbox.store, _row(sandbox, wanted))
+    return {}
+
+
+def _fail_refund(sandbox: Sandbox, wanted: Json) -> Json:
+    operations.fail_refund(sandbox.store, _row(sandbox, wanted))
     return {}
 
 
@@ -256,6 +263,7 @@ _COMMANDS: dict[str, Callable[[Sandbox, Json], Json]] = {
     "settle": _settle,
     "held": _held,
     "chargeback": _chargeback,
+    "refund/fail": _fail_refund,
     "clock": _clock,
     "reset": _reset,
 }

@@ -51,10 +51,28 @@ def charge_back(store: Store, row: Row) -> None:
         store.update("transactions", row["id"], status="chargeback")
 
 
+def win_back(store: Store, row: Row) -> None:
+    """The merchant wins the dispute. Raises Refusal if there is none."""
+    if row["status"] != "chargeback":
+        raise Refusal("16")
+    with store.transaction():
+        store.update("transactions", row["id"], status="chargebackReversal")
+
+
+def fail_refund(store: Store, row: Row) -> None:
+    """The holder's bank does not take what was given back. Raises Refusal for no refund."""
+    if row["type"] != "refundTransaction":
+        raise Refusal("16")
+    with store.transaction():
+        store.update("transactions", row["id"], status="generalError", settle="0.00")
+
+
 OPERATIONS: dict[str, Callable[[Store, Row], None]] = {
     "approve": approve,
     "decline": decline,
     "chargeback": charge_back,
+    "win_back": win_back,
+    "fail_refund": fail_refund,
 }
 
 

@@ -1,5 +1,7 @@
 """PaymentIntents: made, confirmed, authenticated, cancelled; and refunds."""
 
+import json
+
 from sandbox.stripe.call import ApiError, Call, invalid
 from sandbox.stripe.cards import error_of
 from sandbox.stripe.store import Json, Store, new_id
@@ -200,6 +202,34 @@ def dispute(store: Store, account: str, intent_id: str) -> Json:
          "metadata": {}},
     )  # fmt: skip
     announce(store, account, "charge.dispute.created", made)
+    return made
+
+
+def close_dispute(store: Store, account: str, intent_id: str, *, won: bool) -> Json:
+    """The dispute of a payment ends; a charge stays marked as disputed, as at the real one."""
+    rows = store.all("SELECT body FROM objects WHERE account = ? AND kind = 'dispute'", account)
+    of_intent = [json.loads(row["body"]) for row in rows]
+    found = next((one for one in of_intent if one["payment_intent"] == intent_id), None)
+    if found is None:
+        raise ValueError("nothing is disputed")
+    found["status"] = "won" if won else "lost"
+    store.save(found)
+    announce(store, account, "charge.dispute.closed", found)
+    return found
+
+
+def fail_refund(store: Store, account: str, refund_id: str) -> Json:
+    """The client's bank does not take what was given back: it is the merchant's again."""
+    made = store.find(account, refund_id, "refund")
+    if made is None:
+        raise ValueError("no such refund")
+    made |= {"status": "failed", "failure_reason": "lost_or_stolen_card"}
+    store.save(made)
+    charge = store.find(account, made["charge"], "charge")
+    if charge is not None:
+        left = charge["amount_refunded"] - made["amount"]
+        store.save({**charge, "amount_refunded": left, "refunded": False})
+    announce(store, account, "refund.failed", made)
     return made
 
 

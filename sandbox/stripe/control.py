@@ -18,6 +18,8 @@ payments          {secret_key?, key?} all PaymentIntents and refunds, oldest fir
 settle            {} what is pending in the balance becomes available
 decide            {payment_intent, approve} end one that is processing or waits for its owner
 dispute           {payment_intent} the bank takes the money back
+dispute/close     {payment_intent, won} how the dispute ends
+refund/fail       {refund} the client's bank does not take a refund
 clock             {offset_s} move the sandbox's clock
 reset             {} forget all
 """
@@ -208,6 +210,24 @@ def _dispute(sandbox: Sandbox, wanted: Json) -> Json:
     return {"dispute": made["id"]}
 
 
+def _close_dispute(sandbox: Sandbox, wanted: Json) -> Json:
+    with sandbox.store.transaction():
+        made = charging.close_dispute(
+            sandbox.store, _owner(sandbox, wanted), wanted["payment_intent"],
+            won=bool(wanted["won"]),
+        )  # fmt: skip
+    sandbox.deliverer.wake()
+    return {"status": made["status"]}
+
+
+def _fail_refund(sandbox: Sandbox, wanted: Json) -> Json:
+    owner = _owner(sandbox, {"payment_intent": wanted["refund"]})
+    with sandbox.store.transaction():
+        made = charging.fail_refund(sandbox.store, owner, wanted["refund"])
+    sandbox.deliverer.wake()
+    return {"status": made["status"]}
+
+
 def _clock(sandbox: Sandbox, wanted: Json) -> Json:
     sandbox.store.clock_offset_s = float(wanted["offset_s"])
     return {}
@@ -252,6 +272,8 @@ _COMMANDS: dict[str, Callable[[Sandbox, Json], Json]] = {
     "settle": _settle,
     "decide": _decide,
     "dispute": _dispute,
+    "dispute/close": _close_dispute,
+    "refund/fail": _fail_refund,
     "clock": _clock,
     "reset": _reset,
 }

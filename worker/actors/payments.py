@@ -12,6 +12,12 @@ from payments import (
     events,
     lookups,
     rechecks,
+    events,
+    lookups,
+    on_the_fly,
+    rechecks,
+    refund_lookups,
+    refunds,
     saved_cards,
     wallets,
 )
@@ -25,7 +31,7 @@ from worker.context import settings
 @actor("payments.charge_refill", max_retries=0)
 def charge_refill(refill_id: str) -> None:
     """Charge the card of a refill that is still only requested."""
-    charging.charge_refill(
+    on_the_fly.charge_refill(
         unit_of_work, _open_gateway(), UUID(refill_id), patience=patience_of(settings())
     )
 
@@ -35,6 +41,22 @@ def look_up(attempt_key: str) -> None:
     """Ask the gateway what became of an attempt."""
     lookups.look_up_attempt(
         unit_of_work, _open_gateway(), attempt_key, patience=patience_of(settings())
+    )
+
+
+@actor(refunds.SEND, max_retries=0)
+def send_refund(refund_id: str) -> None:
+    """Send a refund or void that is still only requested."""
+    on_the_fly.send_refund(
+        unit_of_work, _open_gateway(), UUID(refund_id), patience=patience_of(settings())
+    )
+
+
+@actor(refunds.LOOK_UP, max_retries=0)
+def look_up_refund(refund_id: str) -> None:
+    """Ask the gateway what became of a refund."""
+    refund_lookups.look_up_refund(
+        unit_of_work, _open_gateway(), UUID(refund_id), patience=patience_of(settings())
     )
 
 

@@ -10,7 +10,7 @@ from billing.models import ClientBalance
 from core import jobs
 from core.clock import now
 from core.db import Session
-from payments import refills, wallets
+from payments import refills, refunds, wallets
 from payments.limits import LEAST_ABOVE_ONE
 from payments.models import (
     ChargeAttempt,
@@ -21,6 +21,8 @@ from payments.models import (
     Refill,
     SavedCard,
 )
+from payments.refund_models import Refund
+from payments.refund_state import RefundState
 from payments.state import RefillState
 from tenants.models import Client, Reseller
 from tenants.signed_in import is_trading
@@ -61,6 +63,28 @@ def find_waiting_refills(session: Session) -> int:
             )
         elif key:
             jobs.enqueue(session, "payments.look_up", reseller_id=reseller_id, attempt_key=key)
+    return len(waiting)
+
+
+@sweep("payments.refunds", every_s=30)
+def find_waiting_refunds(session: Session) -> int:
+    """Ask for the sending or the look-up of every refund whose time has come."""
+    waiting = session.execute(
+        in_turn(
+            select(Refund.id, Refund.reseller_id, Refund.state).where(
+                Refund.state.in_(refunds.OPEN_STATES), Refund.next_look_at <= now()
+            ),
+            owner=Refund.reseller_id,
+            order=Refund.next_look_at,
+        )
+    ).all()
+    for refund_id, reseller_id, state in waiting:
+        jobs.enqueue(
+            session,
+            refunds.SEND if state == RefundState.REQUESTED else refunds.LOOK_UP,
+            reseller_id=reseller_id,
+            refund_id=str(refund_id),
+        )
     return len(waiting)
 
 

@@ -10,7 +10,7 @@ from lxml import etree
 
 from payments.gateways.authorizenet import reasons, webhook
 from payments.gateways.authorizenet.documents import InvalidRequestError, RequestBuilder
-from payments.gateways.authorizenet.lookup import find_all_by_key, find_by_key
+from payments.gateways.authorizenet.lookup import find_all_by_key, find_by_key, list_all
 from payments.gateways.authorizenet.reading import (
     message_of,
     read_account,
@@ -79,6 +79,16 @@ class AuthorizeNetGateway:
     def payment_page_valid_for_s(self) -> int:
         """See `Gateway.payment_page_valid_for_s`."""
         return _TOKEN_VALID_FOR_S
+
+    @property
+    def refunds_settled_only(self) -> bool:
+        """See `Gateway.refunds_settled_only`."""
+        return True
+
+    @property
+    def decides_held(self) -> bool:
+        """See `Gateway.decides_held`."""
+        return True
 
     def close(self) -> None:
         """Drop the kept connections."""
@@ -157,6 +167,14 @@ class AuthorizeNetGateway:
         """See `Gateway.release`."""
         return self._release(transaction.to_answer(), transaction.split_ref, before_send)
 
+    def decide_held(
+        self, gateway_ref: str, *, approve: bool, before_send: BeforeSend | None = None
+    ) -> ChargeAnswer:
+        """See `Gateway.decide_held`."""
+        return self._move(
+            lambda: self._build.decide_held(gateway_ref, approve=approve), Decimal(0), before_send
+        )
+
     def void(self, gateway_ref: str, *, before_send: BeforeSend | None = None) -> ChargeAnswer:
         """See `Gateway.void`."""
         return self._move(lambda: self._build.void(gateway_ref), Decimal(0), before_send)
@@ -178,6 +196,10 @@ class AuthorizeNetGateway:
     def find_all(self, *, key: str, since: datetime, customer_ref: str = "") -> Lookup:
         """See `Gateway.find_all`."""
         return find_all_by_key(self, self._build, key=key, since=since, customer_ref=customer_ref)
+
+    def list_transactions(self, *, since: datetime) -> Reply[tuple[GatewayTransaction, ...]]:
+        """See `Gateway.list_transactions`: what is unsettled, then the batches settled since."""
+        return list_all(self, self._build, since=since)
 
     def fetch(self, gateway_ref: str) -> Reply[GatewayTransaction]:
         """See `Gateway.fetch`."""

@@ -72,6 +72,13 @@ class RequestBuilder:
         transaction.splitTenderId = split_ref
         return self._create_transaction(transaction)
 
+    def decide_held(self, gateway_ref: str, *, approve: bool) -> bytes:
+        """Approve or decline what the fraud filters hold."""
+        held = anet.heldTransactionRequestType(
+            action="approve" if approve else "decline", refTransId=gateway_ref
+        )
+        return self._document(anet.updateHeldTransactionRequest(), heldTransactionRequest=held)
+
     def void(self, gateway_ref: str) -> bytes:
         """Cancel what is not settled."""
         transaction = anet.transactionRequestType(transactionType="voidTransaction")

@@ -17,7 +17,13 @@ from lxml import etree
 from core import clock
 from payments.gateways.answers import GatewayTransaction, Lookup, LookupResult, Outcome
 from payments.gateways.authorizenet.documents import PAGE_SIZE, RequestBuilder
-from payments.gateways.authorizenet.reading import Row, read_batch_ids, read_rows
+from payments.gateways.authorizenet.reading import (
+    Row,
+    read_batch_ids,
+    read_rows,
+    to_transaction,
+)
+from payments.gateways.base import Reply, ReplyStatus
 
 # The gateway's clock and ours may differ, and a list row is stamped when it arrived there.
 _MARGIN = timedelta(hours=1)
@@ -55,6 +61,44 @@ def find_all_by_key(
 ) -> Lookup:
     """Everything that carries the key, from every list."""
     return _search(account, _lists(account, builder, key, since, customer_ref), lambda _: False)
+
+
+def list_all(
+    account: Account, builder: RequestBuilder, *, since: datetime
+) -> Reply[tuple[GatewayTransaction, ...]]:
+    """Every row of the lists since then, once each; the batch's row is the later truth."""
+    found: dict[str, GatewayTransaction] = {}
+    try:
+        for row in _all_rows(account, builder, since - _MARGIN):
+            transaction = to_transaction(row)
+            if transaction is not None and transaction.submitted_at >= since:
+                found[transaction.gateway_ref] = transaction
+    except ListUnreadableError as error:
+        return Reply(ReplyStatus.UNREACHABLE, text=str(error))
+    return Reply(ReplyStatus.OK, tuple(found.values()))
+
+
+def _all_rows(
+    account: Account, builder: RequestBuilder, oldest: datetime
+) -> Iterator[etree._Element]:
+    yield from _rows(account, builder.unsettled_list, oldest)
+    for batch_id in _batch_ids(account, builder, oldest):
+        yield from _rows(account, partial(builder.batch_transactions, batch_id), None)
+
+
+def _rows(
+    account: Account, page_request: Callable[[int], bytes], oldest: datetime | None
+) -> Iterator[etree._Element]:
+    page = 1
+    while True:
+        document = _read(account, page_request(page))
+        if document is None:
+            return
+        yield from document.findall("transactions/transaction")
+        rows = read_rows(document)
+        if len(rows) < PAGE_SIZE or _is_before(rows[-1], oldest):
+            return
+        page += 1
 
 
 def _search(

@@ -204,6 +204,27 @@ def read_rows(document: etree._Element) -> list[Row]:
     ]
 
 
+def to_transaction(row: etree._Element) -> GatewayTransaction | None:
+    """A line of a list as a transaction: less than the details tell; None without its time."""
+    submitted_at = _moment(text_at(row, "submitTimeUTC"))
+    if submitted_at is None:
+        return None
+    status = _STATUSES.get(text_at(row, "transactionStatus"), TransactionStatus.UNRECOGNISED)
+    amount = _amount(text_at(row, "settleAmount"))
+    return GatewayTransaction(
+        gateway_ref=text_at(row, "transId"),
+        key=text_at(row, "invoiceNumber"),
+        status=status,
+        amount=amount,
+        requested_amount=amount,
+        submitted_at=submitted_at,
+        is_refund=status in _REFUND_STATUSES,
+        customer_ref=text_at(row, "profile/customerProfileId"),
+        brand=text_at(row, "accountType"),
+        last_four=text_at(row, "accountNumber")[-4:],
+    )
+
+
 def read_batch_ids(document: etree._Element) -> list[str]:
     """The batches of a getSettledBatchList answer."""
     return [text_at(batch, "batchId") for batch in document.findall("batchList/batch")]

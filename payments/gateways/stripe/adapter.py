@@ -27,7 +27,7 @@ from payments.gateways.base import (
     TransactionStatus,
 )
 from payments.gateways.stripe import reading, requests_of, webhook
-from payments.gateways.stripe.lookup import find_by_key
+from payments.gateways.stripe.lookup import find_by_key, list_all
 from payments.gateways.stripe.money import INVALID, Mover, dict_of
 from payments.gateways.stripe.transport import (
     DEFAULT_TIMEOUT_S,
@@ -75,6 +75,16 @@ class StripeGateway:
     def payment_page_valid_for_s(self) -> int:
         """See `Gateway.payment_page_valid_for_s`."""
         return _PAGE_VALID_FOR_S
+
+    @property
+    def refunds_settled_only(self) -> bool:
+        """See `Gateway.refunds_settled_only`."""
+        return False
+
+    @property
+    def decides_held(self) -> bool:
+        """See `Gateway.decides_held`: what is being processed waits for the bank."""
+        return False
 
     def close(self) -> None:
         """Drop the kept connections."""
@@ -195,6 +205,16 @@ class StripeGateway:
         """See `Gateway.release`; this gateway approves all or nothing."""
         return transaction.to_answer()
 
+    def decide_held(
+        self, gateway_ref: str, *, approve: bool, before_send: BeforeSend | None = None
+    ) -> ChargeAnswer:
+        """See `Gateway.decide_held`: only what waits for the client can be let go."""
+        if approve:
+            return ChargeAnswer(
+                outcome=Outcome.REFUSED, text="only the client or its bank can approve this"
+            )
+        return self.void(gateway_ref, before_send=before_send)
+
     def void(self, gateway_ref: str, *, before_send: BeforeSend | None = None) -> ChargeAnswer:
         """See `Gateway.void`: an open intent is cancelled, a paid one is given back whole."""
         reply = self.fetch(gateway_ref)
@@ -213,13 +233,24 @@ class StripeGateway:
 
     def find(self, *, key: str, since: datetime, customer_ref: str = "") -> Lookup:
         """See `Gateway.find`."""
-        return find_by_key(self._listed, key=key, since=since, customer_ref=customer_ref)
+        return find_by_key(
+            self._listed, self.fetch, key=key, since=since, customer_ref=customer_ref
+        )
 
     def find_all(self, *, key: str, since: datetime, customer_ref: str = "") -> Lookup:
         """See `Gateway.find_all`."""
         return find_by_key(
-            self._listed, key=key, since=since, customer_ref=customer_ref, reads_all=True
+            self._listed,
+            self.fetch,
+            key=key,
+            since=since,
+            customer_ref=customer_ref,
+            reads_all=True,
         )
+
+    def list_transactions(self, *, since: datetime) -> Reply[tuple[GatewayTransaction, ...]]:
+        """See `Gateway.list_transactions`."""
+        return list_all(self._listed, self.fetch, since=since)
 
     def fetch(self, gateway_ref: str) -> Reply[GatewayTransaction]:
         """See `Gateway.fetch`."""
@@ -228,11 +259,15 @@ class StripeGateway:
                 lambda api: reading.read_refund(api.refunds.retrieve(gateway_ref).to_dict())
             )
         params = {"expand": list(reading.EXPANDED)}
-        return self._ask(
+        found = self._ask(
             lambda api: reading.read_intent(
                 api.payment_intents.retrieve(gateway_ref, params).to_dict()
             )
         )
+        if found.value is None or found.value.status is not TransactionStatus.CHARGEBACK:
+            return found
+        payment = found.value
+        return self._ask(lambda api: reading.with_disputes(payment, self._disputes(api, payment)))
 
     def verify_webhook(self, headers: Mapping[str, str], raw: bytes) -> InboundEvent | None:
         """See `Gateway.verify_webhook`."""
@@ -291,6 +326,10 @@ class StripeGateway:
                 str(api.checkout.sessions.create(params).url), {}, _PAGE_LIFE_S, method="get"
             )
         )
+
+    def _disputes(self, api: Any, payment: GatewayTransaction) -> list[dict[str, Any]]:  # noqa: ANN401 (the library's services)
+        params = {"payment_intent": payment.gateway_ref}
+        return list(every(lambda page: api.disputes.list({**params, **page})))
 
     def _listed(self, kind: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """All objects of a list, newest first; raises like a call."""

@@ -1,6 +1,7 @@
 """What Stripe's objects say, in our words. They come as plain dicts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -96,9 +97,24 @@ def read_refund(refund: Json) -> GatewayTransaction:
         requested_amount=amount,
         submitted_at=datetime.fromtimestamp(refund["created"], UTC),
         is_refund=True,
+        is_void=bool(_part(refund, "metadata").get(VOID_MARK)),
         original_ref=str(refund.get("payment_intent") or ""),
         raw={"status": str(refund["status"]), "charge": str(refund.get("charge") or "")},
     )
+
+
+def with_disputes(payment: GatewayTransaction, disputes: Sequence[Json]) -> GatewayTransaction:
+    """A disputed payment with what its disputes have come to; an inquiry moves no money."""
+    money = [one for one in disputes if not str(one["status"]).startswith("warning_")]
+    taken = [one for one in money if one["status"] not in ("won", "prevented")]
+    if taken:
+        amount = sum(from_smallest(one["amount"], str(one["currency"])) for one in taken)
+        return replace(payment, disputed_amount=Decimal(amount))
+    if money:
+        return replace(payment, status=TransactionStatus.CHARGEBACK_REVERSED)
+    if disputes:
+        return replace(payment, status=TransactionStatus.CAPTURED)
+    return payment
 
 
 def read_method(method: Json) -> SavedMethod:

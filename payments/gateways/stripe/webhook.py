@@ -26,6 +26,7 @@ _KINDS = {
     "payment_intent.canceled": EventKind.VOID_CREATED,
     "refund.created": EventKind.REFUND_CREATED,
     "refund.updated": EventKind.REFUND_CREATED,
+    "refund.failed": EventKind.REFUND_CREATED,
     "setup_intent.succeeded": EventKind.METHOD_CHANGED,
     "payment_method.attached": EventKind.METHOD_CHANGED,
     "payment_method.updated": EventKind.METHOD_CHANGED,

@@ -41,6 +41,9 @@ _MOVEMENTS: dict[str, LazyString] = {
     "closing": _l("Closing balance"),
     "payment": _l("Payment"),
     "refill": _l("Card payment"),
+    "refund": _l("Refund"),
+    "chargeback": _l("Chargeback"),
+    "chargeback_reversal": _l("Chargeback won"),
     "invoice": _l("Invoice"),
     "credit_note": _l("Credit note"),
     "charge": _l("Charge"),
@@ -48,6 +51,7 @@ _MOVEMENTS: dict[str, LazyString] = {
 _REVERSED: dict[str, LazyString] = {
     "payment": _l("Payment taken back"),
     "refill": _l("Card payment taken back"),
+    "refund": _l("Refund that did not arrive"),
     "invoice": _l("Void invoice"),
 }
 

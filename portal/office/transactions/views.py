@@ -16,6 +16,7 @@ from core.errors import InvalidInputError, NotFoundError
 from core.ids import new_id
 from core.uow import unit_of_work
 from core.zones import get_zone
+from payments import refunds
 from portal.access import current_viewer, office_view
 from portal.fields import put_error, to_choices
 from portal.formatting import money
@@ -167,6 +168,7 @@ def reverse(transaction_id: UUID) -> ResponseReturnValue:
         return _draw_reverse(detail, form, reversal_id, status=422)
     try:
         with unit_of_work() as session:
+            refunds.check_no_refund(session, transaction_id)
             transactions.reverse(
                 session, transaction_id, reversal_id=reversal_id, reason=form.reason.data or ""
             )

@@ -16,6 +16,8 @@ WORDS: dict[str, LazyString] = {
     "payment.declined": _l("An automatic charge is declined"),
     "payment.failed": _l("A card payment has failed"),
     "payment.refunded": _l("A payment went back to the card"),
+    "payment.charged_back": _l("A bank took a payment back"),
+    "payment.chargeback_won": _l("A payment came again: its chargeback is won"),
     "charge.created": _l("A charge is booked"),
     "charge.approved": _l("A pending charge is approved"),
     "charge.reversed": _l("A charge is reversed"),

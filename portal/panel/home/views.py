@@ -26,6 +26,9 @@ bp = Blueprint("panel_home", __name__, url_prefix="/clients")
 ENTRY_WORDS = {
     "payment": _l("Payments"),
     "refill": _l("Card payments"),
+    "refund": _l("Refunds"),
+    "chargeback": _l("Chargebacks"),
+    "chargeback_reversal": _l("Chargebacks won"),
     "charge": _l("Charges"),
     "invoice": _l("Invoices"),
     "credit_note": _l("Credit notes"),
@@ -39,7 +42,15 @@ REFILL_WORDS = {
     "unknown": _l("We are asking the gateway"),
 }
 NAMES = {"available": _l("Available"), "live": _l("Live"), "fixed": _l("Fixed")}
-ICONS = {"payment": "cash", "refill": "credit-card", "charge": "receipt", "invoice": "file-invoice"}
+ICONS = {
+    "payment": "cash",
+    "refill": "credit-card",
+    "refund": "arrow-back-up",
+    "chargeback": "arrow-back-up",
+    "chargeback_reversal": "credit-card",
+    "charge": "receipt",
+    "invoice": "file-invoice",
+}
 
 
 @bp.get("/")

@@ -99,6 +99,8 @@ NUMBERS: dict[str, int] = {
             "charge_not_booked",
             "booked_without_charge",
             "succeeded_without_attempt",
+            "refund_not_booked",
+            "returned_differs",
         ),
         4: ("refill_too_old",),
         5: ("periods_overlap", "last_invoiced_behind"),

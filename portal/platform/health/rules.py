@@ -54,6 +54,14 @@ RULES: dict[str, Words] = {
         _l("Find the charge at the gateway; if there is none, reverse the entry."),
     ),
     "succeeded_without_attempt": Words(_l("Each refill that succeeded has its attempt"), _OUTSIDE),
+    "refund_not_booked": Words(
+        _l("Each refund is booked, and nothing else was given back"),
+        _l("Compare the refund with the gateway’s own list, then book or reverse by hand."),
+    ),
+    "returned_differs": Words(
+        _l("What is left of each refill is right"),
+        _OUTSIDE,
+    ),
     "refill_too_old": Words(
         _l("No refill is open for longer than the gateway can tell about it"),
         _l("Ask the gateway by hand what became of the charge."),
