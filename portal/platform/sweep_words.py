@@ -24,6 +24,8 @@ WORDS: dict[str, LazyString] = {
     "payments.events": _l("Handle what gateways have told"),
     "payments.expiring_cards": _l("Tell of cards that expire soon"),
     "payments.rechecks": _l("Look a last time at payment pages that have ended"),
+    "payments.nights": _l("Compare with gateways once a night"),
+    "payments.reconciliations": _l("Go on with comparisons that nobody is at"),
     "payments.refills": _l("Charge refills, and ask what became of them"),
     "payments.untold": _l("Tell clients of their saved cards"),
     "payments.refunds": _l("Give payments back, and ask what became of that"),

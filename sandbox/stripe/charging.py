@@ -208,7 +208,7 @@ def dispute(store: Store, account: str, intent_id: str) -> Json:
 def close_dispute(store: Store, account: str, intent_id: str, *, won: bool) -> Json:
     """The dispute of a payment ends; a charge stays marked as disputed, as at the real one."""
     rows = store.all("SELECT body FROM objects WHERE account = ? AND kind = 'dispute'", account)
-    of_intent = [json.loads(row["body"]) for row in rows]
+    of_intent: list[Json] = [json.loads(row["body"]) for row in rows]
     found = next((one for one in of_intent if one["payment_intent"] == intent_id), None)
     if found is None:
         raise ValueError("nothing is disputed")

@@ -1,8 +1,10 @@
 """Actors of payments. The rows say what is open and the sweeps read them: charges never retry."""
 
+from datetime import date
 from functools import partial
 from uuid import UUID
 
+from core.ids import new_id
 from core.tenancy import current_scope
 from core.uow import unit_of_work
 from payments import (
@@ -16,6 +18,8 @@ from payments import (
     lookups,
     on_the_fly,
     rechecks,
+    reconciliation,
+    reconciling,
     refund_lookups,
     refunds,
     saved_cards,
@@ -64,6 +68,25 @@ def look_up_refund(refund_id: str) -> None:
 def recheck(attempt_key: str) -> None:
     """Look once more at a booked payment: did the client pay twice?"""
     rechecks.check_again(unit_of_work, _open_gateway(), attempt_key)
+
+
+@actor(reconciliation.NIGHT_JOB, max_retries=0)
+def reconcile_night(account_id: int, night_on: str) -> None:
+    """Ask for the night's comparison of a gateway account, once."""
+    with unit_of_work() as session:
+        reconciliation.request_run(
+            session,
+            run_id=new_id(),
+            account_id=account_id,
+            days=reconciliation.NIGHT_DAYS,
+            night_on=date.fromisoformat(night_on),
+        )
+
+
+@actor(reconciliation.JOB, max_retries=0)
+def reconcile(run_id: str) -> None:
+    """Compare a gateway's lists with ours."""
+    reconciling.reconcile(unit_of_work, _open_gateway(), UUID(run_id))
 
 
 @actor("payments.handle_event", max_retries=0)
