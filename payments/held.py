@@ -12,6 +12,7 @@ from core.db import Session
 from core.errors import ConflictError
 from core.tenancy import current_actor
 from payments import attempts, refills
+from payments.gateways.answers import CONFIRMATION_CODE
 from payments.models import ChargeAttempt, Refill
 from payments.state import AttemptState
 from tenants import audit
@@ -31,11 +32,19 @@ class Choices:
 
 def choices_of(gateway: str, attempt: ChargeAttempt | None) -> Choices:
     """A fraud filter's review can be decided; a bank's question only be given up."""
-    if attempt is None or attempt.state != AttemptState.HELD:
+    if attempt is None:
         return Choices()
-    if attempt.decision:
-        return Choices(decision=attempt.decision)
-    if attempts.needs_confirmation(attempt):
+    code = str(attempt.answer.get("code", ""))
+    return choices_for(gateway, attempt.state, attempt.decision or "", code)
+
+
+def choices_for(gateway: str, state: str, decision: str, code: str) -> Choices:
+    """As `choices_of`, for a row of a list: the attempt's state, decision and answer's code."""
+    if state != AttemptState.HELD:
+        return Choices()
+    if decision:
+        return Choices(decision=decision)
+    if code == CONFIRMATION_CODE:
         return Choices(decline=True)
     may = gateway in _GATEWAYS_THAT_REVIEW
     return Choices(approve=may, decline=may)

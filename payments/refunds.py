@@ -186,6 +186,16 @@ def find_last_void(session: Session, refill_id: UUID) -> Refund | None:
     )
 
 
+def request_look(session: Session, refund: Refund) -> None:
+    """Have an open refund sent or asked about out of its turn; harmless at any time."""
+    jobs.enqueue(
+        session,
+        SEND if refund.state == RefundState.REQUESTED else LOOK_UP,
+        reseller_id=refund.reseller_id,
+        refund_id=str(refund.id),
+    )
+
+
 def check_no_refund(session: Session, transaction_id: UUID) -> None:
     """Raises ConflictError while money of this payment is on its way back."""
     if find_open(session, transaction_id) is not None:

@@ -51,6 +51,8 @@ from portal.office.mass_edit import bp as office_mass_edit
 from portal.office.packages import bp as office_packages
 from portal.office.payment_accounts import bp as office_payment_accounts
 from portal.office.payment_imports import bp as office_payment_imports
+from portal.office.pending_payments import bp as office_pending
+from portal.office.reconciliation import bp as office_reconciliation
 from portal.office.refills import bp as office_refills
 from portal.office.reports import bp as office_reports
 from portal.office.resellers import bp as office_resellers
@@ -103,6 +105,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_invoice_explain,
     office_invoice_templates,
     office_invoices,
+    office_pending,
+    office_reconciliation,
     office_refills,
     office_mail,
     office_events,

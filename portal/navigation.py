@@ -83,6 +83,18 @@ OFFICE = (
                 _l("Auto payment"), "office_auto_payment.index", "bolt", Permission.PAYMENTS_READ
             ),
             Entry(
+                _l("Pending payments"),
+                "office_pending.index",
+                "hourglass",
+                Permission.PAYMENTS_READ,
+            ),
+            Entry(
+                _l("Reconciliation"),
+                "office_reconciliation.index",
+                "checks",
+                Permission.PAYMENTS_READ,
+            ),
+            Entry(
                 _l("Autoinvoicing"),
                 "office_autoinvoicing.index",
                 "repeat",

@@ -11,8 +11,12 @@ from sqlalchemy import ColumnElement, and_, func, select
 from billing.models import Transaction
 from core.db import Session
 from core.errors import NotFoundError
+from payments import held, refunds
+from payments.held import Choices
 from payments.models import ChargeAttempt, ClientAutoPayment, GatewayAccount, Refill, SavedCard
 from payments.refills import OPEN_STATES
+from payments.refund_models import Refund
+from payments.refunds import Returnable
 from portal.keyset import Key, Order, Page, Place, read_page, walk
 from portal.office.auto_words import describe_figures
 from portal.office.client_choice import matching_ids
@@ -96,6 +100,9 @@ class RefillPage:
     is_live: bool
     attempts: Sequence[AttemptRow]
     is_booked: bool
+    returnable: Returnable
+    refunds: Sequence[Refund]
+    choices: Choices
     auto: ClientAutoPayment | None
 
     @property
@@ -180,10 +187,20 @@ def get_page(session: Session, refill_id: UUID) -> RefillPage:
     if row is None:
         raise NotFoundError("Refill not found.")
     refill, client_name, card, gateway, is_live, is_booked, auto = row
+    returnable = refunds.read_returnable(session, refill_id)
     return RefillPage(
-        refill, client_name, card, gateway, is_live, _list_attempts(session, refill_id),
-        is_booked, auto,
-    )  # fmt: skip
+        refill,
+        client_name,
+        card,
+        gateway,
+        is_live,
+        _list_attempts(session, refill_id),
+        is_booked,
+        returnable,
+        refunds.list_of_refill(session, refill_id),
+        held.choices_of(returnable.account.gateway, returnable.attempt),
+        auto,
+    )
 
 
 def _list_attempts(session: Session, refill_id: UUID) -> list[AttemptRow]:

@@ -14,6 +14,7 @@ from billing.invoice_models import Invoice
 from billing.models import LedgerEntry, LedgerLine, PaymentAccount, Transaction
 from core.db import Session
 from core.errors import NotFoundError
+from payments.models import Refill
 from portal.keyset import Key, Order, Page, Place, read_page, walk
 from portal.office.client_choice import matching_ids
 from portal.office.period import ANY_TIME, PeriodFilter
@@ -68,7 +69,9 @@ class TransactionRow:
     description: str
     author: str
     reverses_id: UUID | None
+    payment_id: UUID | None
     is_reversed: bool
+    left: Decimal | None
 
     @property
     def effect(self) -> Decimal:
@@ -97,6 +100,13 @@ class Detail:
     reversal_id: UUID | None
     invoice_id: UUID | None
     invoice_number: str | None
+    refill: Refill | None
+
+    @property
+    def left(self) -> Decimal | None:
+        """What is left of a card payment; None for any other transaction."""
+        one = self.refill
+        return None if one is None else one.credited - one.returned - one.charged_back
 
     @property
     def taxes(self) -> list[TaxRow]:
@@ -160,11 +170,14 @@ def read_transactions(session: Session, filters: Filters, place: Place) -> Page[
         Transaction.description,
         Transaction.author,
         Transaction.reverses_id,
+        Transaction.payment_id,
         _is_reversed().label("is_reversed"),
+        (Refill.credited - Refill.returned - Refill.charged_back).label("left"),
         keep=[
             (Transaction, Transaction.id == walked.picked.c.id, False),
             (Client, Client.id == Transaction.client_id, False),
             (PaymentAccount, PaymentAccount.id == Transaction.payment_account_id, True),
+            (Refill, Refill.id == Transaction.id, True),
         ],
     )
     names = TransactionRow.__dataclass_fields__
@@ -188,6 +201,7 @@ def get_detail(session: Session, transaction_id: UUID) -> Detail:
             reversal.id,
             Invoice.id,
             Invoice.number,
+            Refill,
         )
         .join(Client, Client.id == Transaction.client_id)
         .outerjoin(PaymentAccount, PaymentAccount.id == Transaction.payment_account_id)
@@ -199,6 +213,7 @@ def get_detail(session: Session, transaction_id: UUID) -> Detail:
             ),
         )
         .outerjoin(Invoice, Invoice.id == Transaction.invoice_id)
+        .outerjoin(Refill, Refill.id == Transaction.id)
         .where(Transaction.id == transaction_id)
     ).one_or_none()
     if row is None:
