@@ -14,6 +14,7 @@ PARAMETERS = {
     "card_id": "card",
     "client_id": "client",
     "delivery_id": "webhook_delivery",
+    "difference_id": "difference",
     "endpoint_id": "webhook_endpoint",
     "event_id": "event",
     "file_id": "file",
@@ -30,6 +31,7 @@ PARAMETERS = {
     "profile_id": "tax_profile",
     "rate_id": "exchange_rate",
     "refill_id": "refill",
+    "refund_id": "refund",
     "report_id": "saved_report",
     "reseller_id": "reseller",
     "subscription_id": "subscription",
@@ -57,6 +59,11 @@ PARAMETERS_OF_ENDPOINT = {
     ("office_payment_imports.write", "task_id"): "statement",
     ("office_clients.delete_file", "file_id"): "client_file",
     ("office_clients.download_file", "file_id"): "client_file",
+    ("office_pending.ask", "refill_id"): "paid_refill",
+    ("office_pending.preview", "refill_id"): "paid_refill",
+    ("office_pending.give_back", "refill_id"): "paid_refill",
+    ("office_pending.look_up_charge", "refill_id"): "open_refill",
+    ("office_pending.decide", "refill_id"): "held_refill",
     ("office_transactions.approve", "transaction_id"): "pending_transaction",
     ("office_invoices.allocate_payment", "transaction_id"): "payment",
     ("office_invoices.allocate", "transaction_id"): "hand_payment",
@@ -90,7 +97,7 @@ OTHER_STATES = {
     "invoice_template": ("spare_invoice_template",),
     "mail": ("failed_mail",),
     "card": ("other_card",),
-    "refill": ("open_refill", "hosted_refill"),
+    "refill": ("open_refill", "hosted_refill", "paid_refill", "held_refill", "refunded_refill"),
     "package": ("spare_package",),
     "subscription": ("waiting_subscription",),
     "task": ("open_task",),
@@ -128,10 +135,13 @@ PLAIN_PARAMETERS = {
     "gateway": (("authorizenet",), "one of the gateways that we know"),
     "name": (("available", "live", "fixed"), "one of the three balances"),
     "type": (("payment", "charge"), "a kind of transaction"),
+    "way": (("refund", "void"), "how a payment is given back"),
+    "decision": (("approve", "decline"), "what staff decide about a held payment"),
     "token": (("no-such-token",), "a secret of 256 bits, kept as its hash; tested with sign-in"),
 }
 # A name in a query or a form: the kind that it names.
 FIELDS = {
+    "account_id": "gateway_account",
     "but": "client",
     "client": "client",
     "client_id": "client",
@@ -161,7 +171,7 @@ FIELDS = {
 }
 # Names in queries and forms that name no row of a tenant.
 PLAIN_FIELDS = {
-    "action", "after", "all", "amount", "asked", "before", "choose", "column", "columns", "count",
+    "action", "after", "back", "open", "all", "amount", "asked", "before", "choose", "column", "columns", "count",
     "density", "email", "empties", "enabled", "field", "filters", "format", "from", "gateway",
     "general-name",
     "id",
@@ -182,6 +192,8 @@ MADE_BY_FORM = {
     "report_id": "saved_report",
     "note_id": "note",
     "refill_id": "refill",
+    "refund_id": "refund",
+    "run_id": "reconciliation",
     "request_id": "client",
     "reversal_id": "transaction",
     "subscription_id": "subscription",

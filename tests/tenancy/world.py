@@ -65,6 +65,7 @@ from payments.models import (
     Refill,
     SavedCard,
 )
+from payments.refund_models import Reconciliation, ReconciliationDifference, Refund
 from tenants import (
     client_blocks,
     client_files,
@@ -182,6 +183,7 @@ NO_TOKENS = {
     "seal_hash", "secret", "security", "service", "source", "state", "status", "step", "tax_mode",
     "template", "timezone", "to_address", "to_currency", "type", "user_agent", "webhook_token",
     "colour", "columns", "digest", "grouping", "parts", "source_digest",
+    "decision", "origin", "resolution",
     "alignment", "ending", "period_unit", "unit",
     "payload", "sealed_secret", "sealed_secret_before", "types", "url",
     "client_number", "own_url", "regulatory_code", "sales_type", "sealed_key", "usage_code",
@@ -870,6 +872,105 @@ def _make_payments(
             state="unknown",
         )
     )
+    paid, going_back = (
+        Refill(
+            **here,
+            id=new_id(),
+            source="staff",
+            method="saved_card",
+            gateway_account_id=account_id,
+            saved_card_id=card.id,
+            amount=amount,
+            credited=amount,
+            currency=currency,
+            state="succeeded",
+            author=f"author {token}",
+            finished_at=now(),
+        )
+        for _ in range(2)
+    )
+    session.add_all([paid, going_back])
+    session.flush()
+    session.add_all(
+        ChargeAttempt(
+            **here,
+            key=f"{letter}{client.id}",
+            refill_id=one.id,
+            n=1,
+            gateway_account_id=account_id,
+            request={"amount": f"{amount}", "note": token},
+            state="succeeded",
+            gateway_ref=f"{letter} paid {token}",
+            approved=amount,
+        )
+        for letter, one in (("P", paid), ("B", going_back))
+    )
+    held = Refill(
+        **here,
+        id=new_id(),
+        source="staff",
+        method="saved_card",
+        gateway_account_id=account_id,
+        saved_card_id=card.id,
+        amount=amount,
+        currency=currency,
+        state="held",
+        author=f"author {token}",
+        next_look_at=now() + timedelta(days=1),
+    )
+    session.add(held)
+    session.flush()
+    session.add(
+        ChargeAttempt(
+            **here,
+            key=f"H{client.id}",
+            refill_id=held.id,
+            n=1,
+            gateway_account_id=account_id,
+            request={"amount": f"{amount}", "note": token},
+            state="held",
+            gateway_ref=f"held {token}",
+        )
+    )
+    refund = Refund(
+        **here,
+        id=new_id(),
+        refill_id=going_back.id,
+        gateway_account_id=account_id,
+        kind="refund",
+        amount=amount,
+        currency=currency,
+        reason=f"Refund for {token}",
+        note=f"Waits for {token}",
+        author=f"author {token}",
+        key=f"R{client.id}",
+        next_look_at=now() + timedelta(days=1),
+    )
+    run = Reconciliation(
+        id=new_id(),
+        reseller_id=client.reseller_id,
+        gateway_account_id=account_id,
+        since_at=now() - timedelta(days=7),
+        until_at=now(),
+        state="done",
+        author=f"author {token}",
+        note=f"note {token}",
+    )
+    session.add_all([refund, run])
+    session.flush()
+    difference = ReconciliationDifference(
+        reseller_id=client.reseller_id,
+        gateway_account_id=account_id,
+        reconciliation_id=run.id,
+        kind="refund_not_booked",
+        gateway_ref=f"difference {token}",
+        refill_id=paid.id,
+        client_id=client.id,
+        amount=amount,
+        currency=currency,
+        happened_at=now(),
+    )
+    session.add(difference)
     auto = session.scalars(
         select(ClientAutoPayment).where(ClientAutoPayment.client_id == client.id)
     ).one()
@@ -881,6 +982,12 @@ def _make_payments(
         "refill": str(refill.id),
         "open_refill": str(unclear.id),
         "hosted_refill": str(hosted.id),
+        "paid_refill": str(paid.id),
+        "refunded_refill": str(going_back.id),
+        "held_refill": str(held.id),
+        "refund": str(refund.id),
+        "difference": str(difference.id),
+        "reconciliation": str(run.id),
     }
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from flask import Response, request
+from flask import Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -20,10 +20,9 @@ from payments import auto_payment, refunds
 from payments.refunds import MOST_REASON, Returnable
 from portal.access import office_view
 from portal.fields import AmountField, put_error
-from portal.htmx import hx, render
+from portal.htmx import hx, render, wants_partial
 from portal.office.form_ids import read_form_id
 from portal.office.pending_payments.blueprint import bp
-from portal.office.pending_payments.views import done
 from portal.wording import refusal
 from tenants.clients import get_client
 from tenants.permissions import Permission
@@ -127,7 +126,9 @@ def give_back(way: str, refill_id: UUID) -> ResponseReturnValue:
     text = (
         _("The payment is being voided.") if way == "void" else _("The money is being given back.")
     )
-    return done(text, refill_id)
+    flash(text, "info")
+    address = url_for("office_refills.show", refill_id=refill_id)
+    return hx(redirect=address) if wants_partial() else redirect(address, 303)
 
 
 def _read(session: Session, refill_id: UUID, amount: Decimal | None) -> _Subject:

@@ -56,7 +56,7 @@ def look_up_charge(refill_id: UUID) -> ResponseReturnValue:
                 reseller_id=refill.reseller_id,
                 refill_id=str(refill.id),
             )
-    return done(_("The gateway is being asked."), refill_id)
+    return _done(_("The gateway is being asked."), refill_id)
 
 
 @bp.post("/refunds/<uuid:refund_id>/look-up")
@@ -68,7 +68,7 @@ def look_up_refund(refund_id: UUID) -> ResponseReturnValue:
         if refund.state not in refunds.OPEN_STATES:
             raise ConflictError("This refund is finished; there is nothing to ask.")
         refunds.request_look(session, refund)
-    return done(_("The gateway is being asked."), refund.refill_id)
+    return _done(_("The gateway is being asked."), refund.refill_id)
 
 
 @bp.post("/refunds/<uuid:refund_id>/cancel")
@@ -77,7 +77,7 @@ def cancel_refund(refund_id: UUID) -> ResponseReturnValue:
     """Drop a refund that was not sent yet."""
     with unit_of_work() as session:
         refund = refunds.cancel(session, refund_id)
-    return done(_("The refund is cancelled."), refund.refill_id)
+    return _done(_("The refund is cancelled."), refund.refill_id)
 
 
 @bp.post("/charges/<uuid:refill_id>/<decision>")
@@ -96,10 +96,10 @@ def decide(refill_id: UUID, decision: str) -> ResponseReturnValue:
         if wanted == "approve"
         else _("The gateway is told to let the payment go.")
     )
-    return done(text, refill_id)
+    return _done(text, refill_id)
 
 
-def done(text: str, refill_id: UUID) -> ResponseReturnValue:
+def _done(text: str, refill_id: UUID) -> ResponseReturnValue:
     """Back to where it was asked: the list, or the payment's own page."""
     if wants_partial():
         return hx(
