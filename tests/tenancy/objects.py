@@ -171,7 +171,8 @@ FIELDS = {
 }
 # Names in queries and forms that name no row of a tenant.
 PLAIN_FIELDS = {
-    "action", "after", "back", "open", "all", "amount", "asked", "before", "choose", "column", "columns", "count",
+    "action", "after", "all", "amount", "asked", "back", "before", "choose", "column", "columns",
+    "count", "open",
     "density", "email", "empties", "enabled", "field", "filters", "format", "from", "gateway",
     "general-name",
     "id",
