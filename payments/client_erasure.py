@@ -18,9 +18,8 @@ from core import jobs
 from core.db import Session
 from core.errors import ConflictError, InvalidInputError, NotFoundError
 from mail import traces as mail_traces
-from payments import refills, wallets
-from payments.dunning_models import AutoPaymentStep
 from payments import refills, refunds, wallets
+from payments.dunning_models import AutoPaymentStep
 from payments.models import ChargeAttempt, ClientAutoPayment, GatewayCustomer, Refill
 from payments.refund_models import Refund
 from tenants import audit, client_traces

@@ -152,7 +152,10 @@ def _succeed(session: Session, refill: Refill, refund: Refund) -> None:
     refill.returned = min(refill.credited, refill.returned + refund.amount)
     session.flush()
     _rest_auto_payment(session, refill.client_id)
-    notices.mail_refund(session, refill, refund)
+    if refund.kind == "void":
+        notices.mail_void(session, refill)
+    else:
+        notices.mail_refund(session, refill, refund_id=refund.id, amount=refund.amount)
     notices.tell_staff(
         session,
         refill,

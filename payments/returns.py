@@ -11,7 +11,7 @@ from billing import payment_returns
 from core.clock import now
 from core.db import Session
 from core.ids import new_id
-from payments import auto_payment, disagreements, notices, refund_outcomes, refunds
+from payments import auto_payment, auto_steps, disagreements, notices, refund_outcomes, refunds
 from payments.disagreements import WENT_BACK
 from payments.gateways.answers import (
     GatewayTransaction,
@@ -123,10 +123,10 @@ def _finish_void(session: Session, own: Refund, payment: GatewayTransaction) -> 
 def _charge_back(session: Session, refill: Refill, amount: Decimal) -> str:
     if refill.charged_back > 0:
         return "same"
-    taken = min(amount, refill.credited)
+    taken, chargeback_id = min(amount, refill.credited), new_id()
     booked = payment_returns.record_chargeback(
         session,
-        chargeback_id=new_id(),
+        chargeback_id=chargeback_id,
         payment_id=refill.id,
         amount=taken,
         reason="The client's bank took the payment back.",
@@ -134,6 +134,7 @@ def _charge_back(session: Session, refill: Refill, amount: Decimal) -> str:
     refill.charged_back = taken
     session.flush()
     _suspend_auto_payment(session, refill)
+    notices.mail_chargeback(session, refill, dispute=str(chargeback_id), amount=taken)
     notices.tell_staff(
         session,
         refill,
@@ -158,16 +159,17 @@ def _charge_back(session: Session, refill: Refill, amount: Decimal) -> str:
 def _win_back(session: Session, refill: Refill) -> str:
     if refill.charged_back <= 0:
         return "same"
-    amount = refill.charged_back
+    amount, reversal_id = refill.charged_back, new_id()
     payment_returns.record_chargeback_reversal(
         session,
-        reversal_id=new_id(),
+        reversal_id=reversal_id,
         payment_id=refill.id,
         amount=amount,
         reason="The chargeback was won.",
     )
     refill.charged_back = Decimal(0)
     session.flush()
+    notices.mail_chargeback_reversed(session, refill, dispute=str(reversal_id), amount=amount)
     notices.tell_staff(
         session,
         refill,
@@ -192,4 +194,11 @@ def _suspend_auto_payment(session: Session, refill: Refill) -> None:
     row.suspended_at = now()
     row.suspended_reason = "The client's bank took back a payment."
     row.next_try_at = None
-    session.flush()
+    auto_steps.record_step(
+        session,
+        row,
+        "suspended",
+        currency=refill.currency,
+        refill=refill,
+        reason=row.suspended_reason,
+    )

@@ -22,7 +22,6 @@ import mail.models
 import mail.notice_models
 import mail.template_models  # noqa: F401 (adds its tables to the metadata)
 import payments.dunning_models
-import payments.models  # noqa: F401 (adds its tables to the metadata)
 import payments.models
 import payments.refund_models  # noqa: F401 (adds its tables to the metadata)
 import tenants.brand_models

@@ -109,7 +109,7 @@ class TestRefunds:
         assert till.live() == 30
         assert till.refill(refill_id).returned == 20
         assert till.books_are_right()
-        assert till.mails()[-1].dedupe_key == f"refund:{refund_id}"
+        assert till.mails()[-1].dedupe_key == f"refunded:{refund_id}"
         assert "refund_succeeded" in till.events()
 
     def test_all_goes_back_in_two_parts_and_no_cent_more(self, any_till: Till):

@@ -10,10 +10,6 @@ from core.uow import unit_of_work
 from payments import (
     auto_payment,
     card_letters,
-    charging,
-    events,
-    lookups,
-    rechecks,
     events,
     lookups,
     on_the_fly,
