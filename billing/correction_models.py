@@ -21,7 +21,7 @@ from core.db import Amount, Base, ClientOwned
 
 
 class CreditNote(ClientOwned, Base):
-    """Takes a part of an issued invoice back, or all of it; never changed.
+    """Takes a part of an issued invoice back, or all of it; only its file comes later.
 
     Positive amounts as on the invoice: net + tax + rounding = total. `taxes` is the part of the
     invoice's tax table that is taken back, a list of name, percent, base and amount.
@@ -36,9 +36,11 @@ class CreditNote(ClientOwned, Base):
             ["reseller_id", "client_id", "invoice_id"],
             ["invoices.reseller_id", "invoices.client_id", "invoices.id"],
         ),
+        ForeignKeyConstraint(["reseller_id", "file_id"], ["files.reseller_id", "files.id"]),
         CheckConstraint("total > 0", "total"),
         CheckConstraint("total = net + tax + rounding", "sum"),
         CheckConstraint("reason <> ''", "reason"),
+        Index("ix_credit_notes_undrawn", "issued_at", postgresql_where=text("file_id is null")),
         Index("ix_credit_notes_invoice", "reseller_id", "invoice_id"),
         Index(
             "ix_credit_notes_client",
@@ -62,6 +64,7 @@ class CreditNote(ClientOwned, Base):
     taxes: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     reason: Mapped[str]
     author: Mapped[str] = mapped_column(server_default="")
+    file_id: Mapped[UUID | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

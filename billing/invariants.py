@@ -90,7 +90,7 @@ _PAID_DIFFERS = """
       left join (select reseller_id, invoice_id, sum(amount) as amount
                    from payment_allocations group by reseller_id, invoice_id) a
         on a.reseller_id = i.reseller_id and a.invoice_id = i.id
-     where i.paid <> coalesce(a.amount, 0) + i.credited
+     where i.direction = 'outgoing' and i.paid <> coalesce(a.amount, 0) + i.credited
 """
 _INVOICE_DUE = """
     select b.reseller_id, 'client ' || b.client_id || ' since '

@@ -119,19 +119,22 @@ class Invoice(ClientOwned, Base):
     The period is [starts_at, ends_at); its days are named in `timezone`, kept as it was.
     `paid` is what is settled, by payments and by credit notes; `credited` is the part that credit
     notes took off. An issued invoice that is void has its whole total in both: nothing is open.
-    `their_number` is the sender's own number of an incoming invoice.
+    An incoming invoice has its sender's `number` and none of ours; it is issued when accepted, and
+    `paid` as somebody says so. `file_id` is what its sender sent.
     """
 
     __tablename__ = "invoices"
     __table_args__ = (
         UniqueConstraint("reseller_id", "id"),
         UniqueConstraint("reseller_id", "client_id", "id"),
-        UniqueConstraint("reseller_id", "direction", "number"),
         UniqueConstraint("reseller_id", "direction", "running_number"),
         ForeignKeyConstraint(["reseller_id", "client_id"], ["clients.reseller_id", "clients.id"]),
         ForeignKeyConstraint(["reseller_id", "file_id"], ["files.reseller_id", "files.id"]),
         CheckConstraint("direction in ('outgoing', 'incoming')", "direction"),
         CheckConstraint("state in ('to_verify', 'to_send', 'normal', 'void')", "state"),
+        CheckConstraint(
+            "(direction = 'outgoing') = (running_number is not null)", "running_number"
+        ),
         CheckConstraint("ends_at > starts_at", "period"),
         CheckConstraint("total = net + tax + rounding", "total"),
         CheckConstraint("paid >= 0 and paid <= greatest(total, 0)", "paid"),
@@ -161,11 +164,34 @@ class Invoice(ClientOwned, Base):
             postgresql_where="paid < total",
         ),
         Index("ix_invoices_waiting", "issued_at", postgresql_where=text("state = 'to_send'")),
+        Index(
+            "uq_invoices_number",
+            "reseller_id",
+            "number",
+            unique=True,
+            postgresql_where=text("direction = 'outgoing'"),
+        ),
+        Index(
+            "uq_invoices_incoming_number",
+            "reseller_id",
+            "client_id",
+            text("lower(number)"),
+            unique=True,
+            postgresql_where=text("direction = 'incoming' and state <> 'void'"),
+        ),
+        Index(
+            "ix_invoices_void_undrawn",
+            "voided_at",
+            postgresql_where=text(
+                "state = 'void' and direction = 'outgoing' and issued_at is not null"
+                " and file_id is null"
+            ),
+        ),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     direction: Mapped[str]
     number: Mapped[str]
-    running_number: Mapped[int] = mapped_column(BigInteger)
+    running_number: Mapped[int | None] = mapped_column(BigInteger)
     state: Mapped[str]
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
@@ -189,7 +215,6 @@ class Invoice(ClientOwned, Base):
     issued_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
     autoinvoice: Mapped[bool] = mapped_column(server_default="false")
-    their_number: Mapped[str] = mapped_column(server_default="")
     voided_at: Mapped[datetime | None]
     void_reason: Mapped[str] = mapped_column(server_default="")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -35,7 +35,7 @@ from tenants.clients import get_client
 from tenants.files import create_file, get_file
 from tenants.models import Client, File
 
-OUTGOING = "outgoing"
+OUTGOING, INCOMING = "outgoing", "incoming"
 # signs that a file's name cannot hold everywhere
 _NOT_IN_NAMES = re.compile(r"[^\w.\- ]")
 
@@ -94,13 +94,17 @@ def create_invoice(
 def issue(session: Session, invoice_id: UUID) -> Invoice:
     """Verified: the invoice moves Fixed, takes the payments that wait, and is to be sent.
 
-    Issuing again changes nothing. Raises NotFoundError, ConflictError for a void one.
+    One that came to us is accepted: it moves Fixed the other way and is sent to nobody. Issuing
+    again changes nothing. Raises NotFoundError, ConflictError for a void one.
     """
     invoice = lock_invoice(session, invoice_id)
     if invoice.state == "void":
         raise ConflictError("Invoice %(number)s is void.", number=invoice.number)
     if invoice.state == "to_verify":
-        _issue(session, invoice)
+        if invoice.direction == INCOMING:
+            _accept(session, invoice)
+        else:
+            _issue(session, invoice)
     return invoice
 
 
@@ -139,6 +143,8 @@ def store_file(session: Session, invoice_id: UUID) -> File:
         raise ConflictError("This invoice waits to be verified.")
     if invoice.file_id is not None:
         return get_file(session, invoice.file_id)
+    if invoice.direction == INCOMING:
+        raise ConflictError("No file is attached to this invoice.")
     document = make_document(
         invoice,
         list_lines(session, invoice_id),
@@ -260,7 +266,15 @@ def _insert(
     return invoice
 
 
-def _issue(session: Session, invoice: Invoice) -> None:
+def _accept(session: Session, invoice: Invoice) -> None:
+    _post(session, invoice, -invoice.total)
+    invoice.state = "normal"
+    session.flush()
+    record(session, invoice, "accept", {"state": ("to_verify", "normal")})
+
+
+def _post(session: Session, invoice: Invoice, owed: Decimal) -> None:
+    """Take what the client owes by it, signed, from Fixed; it counts from now on."""
     posted = ledger.post(
         session,
         ledger.Posting(
@@ -271,15 +285,19 @@ def _issue(session: Session, invoice: Invoice) -> None:
             currency=invoice.currency,
             effective_at=invoice.invoiced_at,
             description=invoice.number,
-            lines=ledger.invoice_lines(invoice.total),
+            lines=ledger.invoice_lines(owed),
         ),
     )
     if posted is None:
         raise InvariantError("an invoice that waits to be verified was posted before")
-    invoice.state = "to_send"
     invoice.issued_at = now()
-    invoice.balance_before = posted.fixed + invoice.total
+    invoice.balance_before = posted.fixed + owed
     invoice.balance_after = posted.fixed
+
+
+def _issue(session: Session, invoice: Invoice) -> None:
+    _post(session, invoice, invoice.total)
+    invoice.state = "to_send"
     session.flush()
     record(session, invoice, "issue", {"state": ("to_verify", "to_send")})
     tax_filings.mark_issued(session, invoice)

@@ -172,8 +172,10 @@ _RULES = {
                where e.reseller_id = i.reseller_id and e.kind = 'invoice' and e.source_id = i.id
                  and l.client_id = i.client_id and l.account = 'client_fixed'
           ) p on true
-         where i.reseller_id = :reseller_id and i.direction = 'outgoing'
-           and p.amount is distinct from case when i.issued_at is null then null else -i.total end
+         where i.reseller_id = :reseller_id
+           and p.amount is distinct from
+               case when i.issued_at is null then null
+                    when i.direction = 'incoming' then i.total else -i.total end
     """,
     "invoice_sums_differ": """
         select 'invoice ' || i.number,
@@ -224,7 +226,8 @@ _RULES = {
               select invoice_id, sum(amount) as amount
                 from payment_allocations where reseller_id = :reseller_id group by invoice_id
           ) a on a.invoice_id = i.id
-         where i.reseller_id = :reseller_id and i.paid <> coalesce(a.amount, 0) + i.credited
+         where i.reseller_id = :reseller_id and i.direction = 'outgoing'
+           and i.paid <> coalesce(a.amount, 0) + i.credited
     """,
     "payment_overspent": """
         select 'transaction ' || t.id, 'of ' || t.total || ' allocated ' || a.amount

@@ -22,7 +22,7 @@ from tenants.stamps import check_stamp
 DEFAULT_TEMPLATE = "INV-%Y-%N"
 CREDIT_NOTES = "credit_note"
 """The series of credit notes, which have numbers of their own."""
-_DEFAULTS = {"incoming": "IN-%Y-%N", CREDIT_NOTES: "CN-%Y-%N"}
+_DEFAULTS = {CREDIT_NOTES: "CN-%Y-%N"}
 NUMBER_LENGTH = 200
 _CODE = re.compile(r"%(.?)")
 # Nothing but digits between the two: client 10 number 11 and client 101 number 1 look the same.

@@ -24,6 +24,7 @@ from tenants.clients import get_client
 from tenants.models import Client
 
 MOST_LINES = 5_000
+INCOMING = "incoming_invoice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,10 @@ class Movement:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """All in `currency`; `movements` oldest first."""
+    """All in `currency`; `movements` oldest first.
+
+    `invoiced` by us, `received` as invoices of the client, `paid`: what each moved, signed.
+    """
 
     client: Client
     currency: str
@@ -55,6 +59,7 @@ class Statement:
     opening: Decimal
     movements: Sequence[Movement]
     invoiced: Decimal
+    received: Decimal
     paid: Decimal
     closing: Decimal
 
@@ -113,9 +118,9 @@ def make_statement(session: Session, client_id: int, *, first_on: date, last_on:
             Movement(
                 row.effective_at.astimezone(zone).date(),
                 row.effective_at,
-                row.kind,
+                _kind(row.kind, row.amount),
                 row.source_id,
-                row.reverses or "",
+                _kind(row.reverses or "", -row.amount),
                 row.description,
                 row.amount,
                 balance,
@@ -129,9 +134,15 @@ def make_statement(session: Session, client_id: int, *, first_on: date, last_on:
         Decimal(opening or 0),
         movements,
         _sum(movements, "invoice", "credit_note"),
+        _sum(movements, INCOMING),
         _sum(movements, "payment", "refill", "refund", "chargeback", "chargeback_reversal"),
         balance,
     )
+
+
+def _kind(kind: str, amount: Decimal) -> str:
+    """Invoices that came from the client are posted like ours, the other way round."""
+    return INCOMING if kind == "invoice" and amount > 0 else kind
 
 
 def _sum(movements: Sequence[Movement], *kinds: str) -> Decimal:

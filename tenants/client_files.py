@@ -60,6 +60,7 @@ KINDS: dict[str, Kind] = {
     "txt": Kind("text/plain", _is_text),
     "webp": Kind("image/webp", lambda content: content[:4] == b"RIFF" and content[8:12] == b"WEBP"),
     "xlsx": Kind(f"{_OFFICE}.spreadsheetml.sheet", _ZIP),
+    "xml": Kind("application/xml", _is_text),
 }
 # controls, and marks that turn the direction of writing: a name that shows another ending
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -77,7 +78,7 @@ def create_client_file(
     client = get_client(session, client_id)
     refuse_erased(client)
     clean = clean_name(name)
-    kind = _checked_kind(clean, content)
+    kind = checked_kind(clean, content)
     digest = hashlib.sha256(content).hexdigest()
     known = _find(session, client_id, file_id)
     if known is not None:
@@ -139,7 +140,8 @@ def clean_name(name: str) -> str:
     return f"{stem[: NAME_LENGTH - len(ending) - 1].rstrip()}.{ending.lower()}"
 
 
-def _checked_kind(name: str, content: bytes) -> Kind:
+def checked_kind(name: str, content: bytes) -> Kind:
+    """What the file is, by its ending and its first bytes; raises InvalidInputError."""
     ending = name.rpartition(".")[2]
     kind = KINDS.get(ending)
     if kind is None:

@@ -45,6 +45,7 @@ _MOVEMENTS: dict[str, LazyString] = {
     "chargeback": _l("Chargeback"),
     "chargeback_reversal": _l("Chargeback won"),
     "invoice": _l("Invoice"),
+    "incoming_invoice": _l("Incoming invoice"),
     "credit_note": _l("Credit note"),
     "charge": _l("Charge"),
 }
@@ -53,6 +54,7 @@ _REVERSED: dict[str, LazyString] = {
     "refill": _l("Card payment taken back"),
     "refund": _l("Refund that did not arrive"),
     "invoice": _l("Void invoice"),
+    "incoming_invoice": _l("Void incoming invoice"),
 }
 
 
