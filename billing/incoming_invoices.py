@@ -95,7 +95,11 @@ def create_incoming(
     checked = _checked(session, client, incoming, balance.currency)
     known = find_invoice(session, invoice_id)
     if known is not None:
-        if (known.client_id, known.direction, known.number) != (client_id, INCOMING, checked.number):
+        if (known.client_id, known.direction, known.number) != (
+            client_id,
+            INCOMING,
+            checked.number,
+        ):
             raise ConflictError("This form was sent before with other content.")
         return known
     _check_number(session, client_id, checked.number)
@@ -220,8 +224,8 @@ def _checked(session: Session, client: Client, one: Incoming, currency: str) -> 
     if one.total <= 0:
         raise InvalidInputError("The amount must be more than zero.", "total")
     if not one.tax.is_finite() or not 0 <= one.tax < one.total:
-        raise InvalidInputError("The tax is from zero to less than the total.", "tax")
-    _check_amount(one.tax, currency, "tax")
+        raise InvalidInputError("The tax is from zero to less than the total.", "tax_amount")
+    _check_amount(one.tax, currency, "tax_amount")
     tax_name = clean_line(one.tax_name)
     if len(tax_name) > TEXT_LENGTH:
         raise InvalidInputError("Use at most %(count)s characters.", "tax_name", count=TEXT_LENGTH)
@@ -307,7 +311,9 @@ def _check_number(session: Session, client_id: int, number: str) -> None:
         )
     )
     if taken is not None:
-        raise InvalidInputError("This client's invoice %(number)s is entered already.", "number", number=number)  # fmt: skip
+        raise InvalidInputError(
+            "This client's invoice %(number)s is entered already.", "number", number=number
+        )
 
 
 def _columns(client: Client, balance: ClientBalance, one: Incoming) -> dict[str, object]:

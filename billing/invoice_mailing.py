@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from billing.invoice_models import Invoice
-from billing.invoices import get_invoice, lock_invoice, record
+from billing.invoices import OUTGOING, get_invoice, lock_invoice, record
 from core.clock import now
 from core.db import Session
 from core.errors import ConflictError, InvalidInputError
@@ -45,6 +45,8 @@ def mail_again(session: Session, invoice_id: UUID, *, request_id: UUID) -> MailM
     without an address that mail can reach.
     """
     invoice = get_invoice(session, invoice_id)
+    if invoice.direction != OUTGOING:
+        raise ConflictError("This invoice came from the client: it is mailed to nobody.")
     if invoice.file_id is None:
         raise ConflictError("This invoice has no file yet.")
     mail = _queue(session, invoice, f"invoice:{invoice.id}:{request_id}")

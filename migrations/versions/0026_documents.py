@@ -18,9 +18,7 @@ def upgrade() -> None:
 
 
 def _take_incoming() -> None:
-    op.drop_constraint(
-        op.f("uq_invoices_reseller_id_direction_number"), "invoices", type_="unique"
-    )
+    op.drop_constraint(op.f("uq_invoices_reseller_id_direction_number"), "invoices", type_="unique")
     op.alter_column("invoices", "running_number", nullable=True)
     op.drop_column("invoices", "their_number")
     op.create_check_constraint(

@@ -58,6 +58,7 @@ OBJECTS: Mapping[str, LazyString] = {
     "user": _l("User"),
 }
 ACTIONS: Mapping[str, LazyString] = {
+    "accept": _l("accepted"),
     "activate": _l("activated"),
     "allocate": _l("allocated a payment"),
     "approve": _l("approved"),
@@ -97,6 +98,7 @@ ACTIONS: Mapping[str, LazyString] = {
     "send_again": _l("sent again"),
     "session_ended": _l("session ended"),
     "sessions_ended": _l("all sessions ended"),
+    "settle": _l("marked as paid or open"),
     "sign_in": _l("signed in"),
     "sign_in_as": _l("signed in as"),
     "sign_in_as_ended": _l("no longer signed in as"),

@@ -76,6 +76,11 @@ WORDS: dict[str, dict[str, Word]] = {
         "normal": (_l("sent"), "ok"),
         "void": (_l("void"), "off"),
     },
+    "invoice_in": {
+        "to_verify": (_l("to verify"), "warn"),
+        "normal": (_l("accepted"), "ok"),
+        "void": (_l("void"), "off"),
+    },
     "invoice_action": {
         "issue": (_l("Issue and send"), "info"),
         "mark_sent": (_l("Mark as sent"), "info"),
@@ -96,6 +101,15 @@ WORDS: dict[str, dict[str, Word]] = {
     "paid": {
         "draft": (_l("not issued"), "off"),
         "unpaid": (_l("unpaid"), "info"),
+        "part": (_l("partly paid"), "info"),
+        "overdue": (_l("overdue"), "bad"),
+        "paid": (_l("paid"), "ok"),
+        "credited": (_l("credited"), "off"),
+        "void": (_l("void"), "off"),
+    },
+    "paid_in": {
+        "draft": (_l("not accepted"), "off"),
+        "unpaid": (_l("we owe it"), "info"),
         "part": (_l("partly paid"), "info"),
         "overdue": (_l("overdue"), "bad"),
         "paid": (_l("paid"), "ok"),

@@ -91,6 +91,7 @@ from tenants.permissions import Permission
 from tenants.webhook_models import WebhookDelivery
 from tests.factories import cast
 from tests.tenancy.database import Database
+from tests.tenancy.world_documents import make_documents
 from tests.tenancy.world_packages import make_packages, make_subscriptions
 from tests.tenancy.world_suretax import make_suretax, make_tax_waits
 
@@ -707,6 +708,7 @@ def _make_money(
         "invoice": str(invoice.id),
         "draft_invoice": str(draft.id),
         "waiting_invoice": str(waiting),
+        **make_documents(session, client, token),
         "file": str(file.id),
         "mail": str(mail.id),
         "ledger_entry": str(entry_id),

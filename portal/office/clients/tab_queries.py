@@ -54,6 +54,7 @@ class InvoiceLine:
     """Amounts in `currency`."""
 
     id: UUID
+    direction: str
     number: str
     state: str
     invoice_on: date

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    case,
     cast,
     func,
     literal,
@@ -258,7 +259,8 @@ _SOURCES: dict[str, Callable[[], _Source]] = {
     "charge": lambda: _transactions("charge"),
     "invoice": lambda: _Source(
         Invoice, Invoice.invoiced_at, Invoice.id, UUID,
-        title=Invoice.number, amount=-Invoice.total, currency=Invoice.currency,
+        title=Invoice.number, currency=Invoice.currency,
+        amount=case((Invoice.direction == "incoming", Invoice.total), else_=-Invoice.total),
         state=Invoice.state,
     ),
     "refill": lambda: _Source(

@@ -1,6 +1,23 @@
 """Invoices: their list, page, files and mail, made by hand, corrected, allocated and told of."""
 
-from portal.office.invoices import allocations, corrections, downloads, mass_edit, statement, views
+from portal.office.invoices import (
+    allocations,
+    corrections,
+    downloads,
+    incoming,
+    mass_edit,
+    statement,
+    views,
+)
 from portal.office.invoices.blueprint import bp
 
-__all__ = ["allocations", "bp", "corrections", "downloads", "mass_edit", "statement", "views"]
+__all__ = [
+    "allocations",
+    "bp",
+    "corrections",
+    "downloads",
+    "incoming",
+    "mass_edit",
+    "statement",
+    "views",
+]

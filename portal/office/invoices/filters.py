@@ -73,7 +73,6 @@ class Filters:
                     self.reseller_id,
                     self.terms_id,
                     self.made != "any",
-                    self.direction != "any",
                     self.currency,
                     self.due.is_set,
                     self.covers.is_set,
@@ -90,6 +89,7 @@ class Filters:
             or self.client_id
             or self.state != "any"
             or self.paid != "any"
+            or self.direction != "any"
             or self.period.is_set
             or self.advanced_count
         )
@@ -172,11 +172,7 @@ def _of_terms(terms_id: int | None) -> Any:  # noqa: ANN401 (a select of ids)
 
 def _found(search: str) -> ColumnElement[bool]:
     """The very number, ours or the sender's, or a client that matches."""
-    return (
-        (Invoice.number == search)
-        | ((Invoice.their_number == search) & (Invoice.direction == "incoming"))
-        | Invoice.client_id.in_(matching_ids(search))
-    )
+    return (Invoice.number == search) | Invoice.client_id.in_(matching_ids(search))
 
 
 def _paid(state: str) -> ColumnElement[bool]:

@@ -36,7 +36,6 @@ class InvoiceRow:
     reseller: str
     direction: str
     number: str
-    their_number: str
     autoinvoice: bool
     state: str
     invoice_on: date
@@ -170,7 +169,6 @@ def read_invoices(session: Session, filters: Filters, place: Place) -> Page[Invo
         Reseller.name.label("reseller"),
         Invoice.direction,
         Invoice.number,
-        Invoice.their_number,
         Invoice.autoinvoice,
         Invoice.state,
         Invoice.invoice_on,

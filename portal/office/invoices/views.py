@@ -28,6 +28,7 @@ from portal.office.client_choice import ChosenClient
 from portal.office.form_ids import read_form_id
 from portal.office.invoices import manual, queries
 from portal.office.invoices.blueprint import bp
+from portal.office.invoices.choosing import choose_client
 from portal.office.invoices.filters import read_filters
 from portal.office.invoices.manual import Days, InvoiceForm
 from portal.office.period import period_options
@@ -94,7 +95,9 @@ def pdf(invoice_id: UUID) -> ResponseReturnValue:
         if invoice.file_id is None:
             raise NotFoundError
         file = get_file(session, invoice.file_id)
-    return send_stored(file, as_attachment="download" in request.args)
+        came = invoice.direction == invoices.INCOMING
+    # a file that came from outside is saved, never shown
+    return send_stored(file, as_attachment=came or "download" in request.args)
 
 
 @bp.post("/<uuid:invoice_id>/issue")
@@ -102,8 +105,10 @@ def pdf(invoice_id: UUID) -> ResponseReturnValue:
 def issue(invoice_id: UUID) -> ResponseReturnValue:
     """Verified: it counts from now on and is mailed; issuing again changes nothing."""
     with unit_of_work() as session:
-        number = invoices.issue(session, invoice_id).number
-    return _back(invoice_id, _("Invoice %(number)s is issued and on its way.", number=number))
+        made = invoices.issue(session, invoice_id)
+    if made.direction == invoices.INCOMING:
+        return _back(invoice_id, _("Invoice %(number)s is accepted.", number=made.number))
+    return _back(invoice_id, _("Invoice %(number)s is issued and on its way.", number=made.number))
 
 
 @bp.post("/<uuid:invoice_id>/finish")
@@ -114,6 +119,8 @@ def finish(invoice_id: UUID) -> ResponseReturnValue:
         invoice = invoices.get_invoice(session, invoice_id)
         if invoice.issued_at is None:
             raise ConflictError("This invoice waits to be verified.")
+        if invoice.direction == invoices.INCOMING:
+            raise ConflictError("This invoice came from the client: no file of it is made.")
         jobs.enqueue(
             session,
             "billing.finish_invoice",
@@ -141,7 +148,7 @@ def send_again(invoice_id: UUID) -> ResponseReturnValue:
 def new() -> ResponseReturnValue:
     """What an invoice made now would hold; first the choice of a client."""
     if "client" not in request.args:
-        return _choose_client()
+        return choose_client("office_invoices.new", _("Invoice now"))
     with unit_of_work() as session:
         client = client_choice.get_chosen(session, request.args.get("client", 0, type=int))
         days = manual.read_days(session, client)
@@ -196,19 +203,6 @@ def mark_sent(invoice_id: UUID) -> ResponseReturnValue:
     with unit_of_work() as session:
         number = invoice_mailing.mark_sent(session, invoice_id).number
     return _back(invoice_id, _("Invoice %(number)s is marked as sent.", number=number))
-
-
-def _choose_client() -> Response:
-    search = request.args.get("q", "").strip()[:100]
-    with unit_of_work() as session:
-        found = client_choice.search_clients(session, search)
-    page = render(
-        "office/invoices/choose.html",
-        "office/invoices/_found.html" if "q" in request.args else "office/invoices/_choose.html",
-        search=search,
-        found=found,
-    )
-    return page if "q" in request.args else hx(page, trigger={"dialog:open": {}})
 
 
 def _preview(
