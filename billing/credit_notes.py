@@ -14,16 +14,20 @@ from sqlalchemy.dialects.postgresql import insert
 from billing import allocation, ledger, numbers
 from billing.correction_models import CreditNote
 from billing.invoice_contents import TaxLine, list_taxes
+from billing.invoice_figures import kept_precision
 from billing.invoice_models import Invoice
 from billing.invoice_voiding import checked_reason
 from billing.invoices import OUTGOING, get_invoice, lock_invoice
 from billing.ledger import EntryKind
 from billing.transaction_rows import author
+from core import jobs
 from core.clock import now
 from core.db import Session
 from core.errors import ConflictError, InvalidInputError, InvariantError, NotFoundError
 from core.money import LEDGER_PLACES, ROUNDING, minor_amount, round_amount
 from tenants import audit
+
+JOB = "billing.finish_credit_note"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ def create_credit_note(
     note = _insert(session, credit_note_id, invoice, parts, reason)
     _post(session, note)
     _settle(session, invoice, note.total)
+    jobs.enqueue(session, JOB, reseller_id=note.reseller_id, credit_note_id=str(note.id))
     audit.record(
         session,
         reseller_id=note.reseller_id,
@@ -142,7 +147,9 @@ def _checked_amount(invoice: Invoice, amount: Decimal | None) -> Decimal:
             "amount",
             left=minor_amount(left, invoice.currency),
         )
-    if amount != minor_amount(amount, invoice.currency):
+    places = kept_precision(invoice.parties, invoice.currency).totals
+    # what an invoice of another precision left over is taken back as it is
+    if amount not in (round_amount(amount, places), left):
         raise InvalidInputError("The amount has too many decimals for its currency.", "amount")
     return amount
 

@@ -59,6 +59,25 @@ def precision_of(session: Session, reseller_id: int, code: str) -> Precision:
     return usual_precision(code) if row is None else _precision(row)
 
 
+def client_precision(session: Session, client_id: int) -> Precision:
+    """The decimals of the figures of a client, in the currency of its balance."""
+    code, *places = session.execute(
+        select(
+            ClientBalance.currency,
+            ResellerCurrency.rate_places,
+            ResellerCurrency.detail_places,
+            ResellerCurrency.total_places,
+        )
+        .outerjoin(
+            ResellerCurrency,
+            (ResellerCurrency.reseller_id == ClientBalance.reseller_id)
+            & (ResellerCurrency.code == ClientBalance.currency),
+        )
+        .where(ClientBalance.client_id == client_id)
+    ).one()
+    return usual_precision(code) if places[0] is None else Precision(*places)
+
+
 def find_total_places(session: Session, client_id: int, code: str) -> int | None:
     """The decimals of what a client has to pay; None where nobody has set any."""
     return session.scalar(

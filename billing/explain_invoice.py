@@ -13,11 +13,13 @@ from uuid import UUID
 
 from sqlalchemy import func, select, text
 
+from billing.currencies import Precision
+from billing.invoice_figures import read_figures
 from billing.invoice_models import Invoice, InvoiceLine, InvoiceTax
+from billing.invoices import INCOMING
 from billing.models import Transaction
 from billing.package_models import SubscriptionPeriod, UsageCharge
 from billing.taxes import Formula
-from core.currencies import get_currency
 from core.db import Session
 from core.errors import NotFoundError
 from core.money import EXACT, LEDGER_PLACES, round_amount
@@ -41,7 +43,8 @@ class WhyStep:
     """`result` follows from `inputs` by the formula named `kind`, half-up at `places`.
 
     `kind` is a name of `taxes.Formula` in small letters, or one of: entered, unit_price,
-    share_of_days, usage, lines, tax_of_lines, total, rounding. `label` is a tax's name or empty.
+    share_of_days, usage, lines, tax_of_lines, total, rounding, shown. `label` is a tax's name or
+    empty.
     """
 
     kind: str
@@ -56,6 +59,7 @@ class InvoiceWhy:
     """The totals of an invoice; `is_proven` when lines, taxes and rounding give the total."""
 
     invoice: Invoice
+    precision: Precision
     steps: Sequence[WhyStep]
     is_proven: bool
 
@@ -112,19 +116,31 @@ def explain_invoice(session: Session, invoice_id: UUID) -> InvoiceWhy:
     steps = [WhyStep("lines", "", {"count": Decimal(count)}, LEDGER_PLACES, net)]
     steps += [_tax_step(tax, charged) for tax in taxes]
     tax_sum = sum((tax.amount for tax in taxes), _ZERO)
-    places = get_currency(invoice.currency).minor_digits
+    figures = read_figures(session, invoice)
+    places = figures.precision.totals
     sums = {"lines": net, "taxes": tax_sum}
     total = round_amount(EXACT.add(net, tax_sum), places)
+    if invoice.direction == INCOMING:
+        # its sender has rounded it
+        total = invoice.total
     rounding = EXACT.subtract(EXACT.subtract(total, net), tax_sum)
     steps.append(WhyStep("total", "", sums, places, total))
     steps.append(WhyStep("rounding", "", {"total": total, **sums}, LEDGER_PLACES, rounding))
+    if figures.rounding != invoice.rounding:
+        shown = {
+            "total": total,
+            "lines": figures.net,
+            "taxes": figures.tax,
+            "places": Decimal(figures.precision.details),
+        }
+        steps.append(WhyStep("shown", "", shown, figures.precision.details, figures.rounding))
     is_proven = (net, tax_sum, rounding, total) == (
         invoice.net,
         invoice.tax,
         invoice.rounding,
         invoice.total,
     )
-    return InvoiceWhy(invoice, steps, is_proven)
+    return InvoiceWhy(invoice, figures.precision, steps, is_proven)
 
 
 def list_why_lines(

@@ -1,7 +1,7 @@
 """What stands on an invoice: the charges it takes, its lines, taxes, totals and parties."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import and_, func, insert, select, update
 from sqlalchemy.orm import aliased
 
-from billing.currencies import find_total_places
+from billing.currencies import client_precision, find_total_places
 from billing.invoice_format import InvoiceFormatter
 from billing.invoice_look import look_as_json
 from billing.invoice_models import Invoice, InvoiceLine, InvoiceTax
@@ -199,6 +199,7 @@ def read_parties(session: Session, client: Client) -> dict[str, Any]:
     return {
         "locale": _known_locale(look.locale or company.locale or reseller.locale),
         "look": look_as_json(look),
+        "precision": asdict(client_precision(session, client.id)),
         **seller,
         "buyer": {
             "client_id": client.id,

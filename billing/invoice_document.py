@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.support import NullTranslations, Translations
 
+from billing.currencies import Precision
 from billing.invoice_contents import Line, TaxLine
+from billing.invoice_figures import Figures, kept_precision, show_figures
 from billing.invoice_format import (
     InvoiceFormatter,
     InvoiceWords,
@@ -36,7 +38,7 @@ _TRANSLATIONS = Path(__file__).resolve().parent.parent / "translations"
 _LETTER_TERRITORIES = frozenset(
     ("BZ", "CA", "CL", "CO", "CR", "GT", "MX", "NI", "PA", "PH", "PR", "SV", "US", "VE")
 )
-_DEFAULT_COLOUR = "#1d4ed8"
+DEFAULT_COLOUR = "#1d4ed8"
 
 
 def make_document(
@@ -54,50 +56,56 @@ def make_document(
     parties = invoice.parties
     look = look_from_json(parties) if look is None else look
     locale = look.locale or parties["locale"]
-    formatter = InvoiceFormatter.create(locale, invoice.currency)
-    translate = _translate(locale)
+    figures = show_figures(kept_precision(parties, invoice.currency), lines, taxes, invoice.total)
+    formatter = make_formatter(locale, invoice.currency, figures.precision)
+    is_void = invoice.state == "void"
+    translate = translator(locale)
     words = invoice_words(translate)
     legal = look.has("legal")
     return InvoiceDocument(
         title=look.heading or _title(invoice, words),
         number=invoice.number,
         invoice_on=invoice.invoice_on,
-        seller=_party(parties["seller"], translate, legal=legal),
-        buyer=_party(parties["buyer"], translate, legal=legal),
+        seller=make_party(parties["seller"], translate, legal=legal),
+        buyer=make_party(parties["buyer"], translate, legal=legal),
         facts=_facts(invoice, formatter, words, look),
-        due=_due(invoice, formatter, words) if look.has("due") else None,
+        due=_due(invoice, formatter, words) if look.has("due") and not is_void else None,
+        mark=words.void if is_void else "",
         columns=look.columns,
         intro=look.intro,
-        groups=group_lines(lines, formatter, translate, look.grouping),
-        taxes=_tax_rows(taxes, formatter) if look.has("taxes") else (),
-        sums=_sums(invoice, taxes, formatter, words),
-        balances=_balances(invoice, formatter, words) if look.has("balances") else (),
+        groups=group_lines(figures.lines, formatter, translate, look.grouping),
+        taxes=tax_rows(figures.taxes, formatter) if look.has("taxes") else (),
+        sums=_sums(invoice, figures, formatter, words),
+        balances=(
+            _balances(invoice, formatter, words) if look.has("balances") and not is_void else ()
+        ),
         in_words=(
             amount_in_words(invoice.total, invoice.currency, locale) if look.has("words") else ""
         ),
         how_to_pay=_how_to_pay(parties["seller"], look) if _is_payable(invoice) else "",
         pay_link=_pay_link(invoice, words) if look.has("pay_link") else None,
-        footer=look.footer or _footer(parties["seller"]),
+        footer=look.footer or footer_of(parties["seller"]),
         logo=logo if look.has("logo") else None,
         locale=locale,
-        paper=_paper(look.paper, locale, parties["seller_locale"]),
+        paper=choose_paper(look.paper, locale, parties["seller_locale"]),
         notes=look.note,
-        colour=look.colour or parties["brand_color"] or _DEFAULT_COLOUR,
+        colour=look.colour or parties["brand_color"] or DEFAULT_COLOUR,
         labels=invoice_labels(translate),
     )
 
 
 def paper_for(locale: str, seller_locale: str) -> Paper:
     """The reader's paper, as of an invoice whose template says nothing."""
-    return _paper("auto", locale, seller_locale)
+    return choose_paper("auto", locale, seller_locale)
 
 
 def default_colour() -> str:
     """The colour of a reseller without one."""
-    return _DEFAULT_COLOUR
+    return DEFAULT_COLOUR
 
 
-def _translate(locale: str) -> Translate:
+def translator(locale: str) -> Translate:
+    """The words of the reader's language; English where nobody has translated them."""
     found = Translations.load(_TRANSLATIONS, [locale])
     translations = found if isinstance(found, Translations) else NullTranslations()
     return translations.gettext
@@ -109,10 +117,11 @@ def _title(invoice: Invoice, words: InvoiceWords) -> str:
 
 def _is_payable(invoice: Invoice) -> bool:
     """Whether the reader has to pay it, or had to."""
-    return invoice.total > 0
+    return invoice.total > 0 and invoice.state != "void"
 
 
-def _party(party: dict[str, Any], _: Translate, *, legal: bool) -> Party:
+def make_party(party: dict[str, Any], _: Translate, *, legal: bool) -> Party:
+    """Seller or buyer with its address, and with its numbers where `legal`."""
     lines = [line.strip() for line in party["address"].splitlines() if line.strip()]
     if party["zip_code"]:
         lines.append(party["zip_code"])
@@ -133,6 +142,10 @@ def _facts(
     ]
     if _is_payable(invoice):
         facts.append(Fact(words.due_date, formatter.day(invoice.due_on)))
+    if invoice.voided_at is not None:
+        facts.append(
+            Fact(words.void_since, formatter.day(invoice.voided_at.astimezone(zone).date()))
+        )
     if look.has("period"):
         facts.append(Fact(words.period, formatter.period(invoice.first_on, invoice.last_on, zone)))
     return (*facts, Fact(words.currency, invoice.currency))
@@ -177,7 +190,8 @@ def _pay_link(invoice: Invoice, words: InvoiceWords) -> PayLink | None:
     return PayLink(words.pay_online, f"https://{host}/clients/refill/?invoice={invoice.id}")
 
 
-def _tax_rows(taxes: Sequence[TaxLine], formatter: InvoiceFormatter) -> tuple[TaxRow, ...]:
+def tax_rows(taxes: Sequence[TaxLine], formatter: InvoiceFormatter) -> tuple[TaxRow, ...]:
+    """The tax table; bases and amounts each as a column."""
     bases = formatter.column([tax.base for tax in taxes])
     amounts = formatter.column([tax.amount for tax in taxes])
     return tuple(
@@ -192,31 +206,42 @@ def _percent(tax: TaxLine, formatter: InvoiceFormatter) -> str:
 
 
 def _sums(
-    invoice: Invoice,
-    taxes: Sequence[TaxLine],
-    formatter: InvoiceFormatter,
-    words: InvoiceWords,
+    invoice: Invoice, figures: Figures, formatter: InvoiceFormatter, words: InvoiceWords
 ) -> tuple[SumRow, ...]:
-    rows = [SumRow(words.subtotal, formatter.exact_amount(invoice.net))]
-    rows += [
-        SumRow(
-            f"{tax.name} {_percent(tax, formatter)}".rstrip(), formatter.exact_amount(tax.amount)
-        )
-        for tax in taxes
-    ]
-    if invoice.rounding:
-        rows.append(SumRow(words.rounding, formatter.exact_amount(invoice.rounding)))
-    rows.append(SumRow(words.total, formatter.amount(invoice.total), is_total=True))
-    if invoice.paid:
+    rows = sum_rows(figures, formatter, words)
+    if invoice.paid and invoice.state != "void":
         rows.append(SumRow(words.paid, formatter.amount(-invoice.paid)))
     return tuple(rows)
 
 
-def _footer(seller: dict[str, Any]) -> str:
+def sum_rows(figures: Figures, formatter: InvoiceFormatter, words: InvoiceWords) -> list[SumRow]:
+    """Net, each tax, what is rounded, and the total that they come to."""
+    rows = [SumRow(words.subtotal, formatter.exact_amount(figures.net))]
+    rows += [
+        SumRow(
+            f"{tax.name} {_percent(tax, formatter)}".rstrip(), formatter.exact_amount(tax.amount)
+        )
+        for tax in figures.taxes
+    ]
+    if figures.rounding:
+        rows.append(SumRow(words.rounding, formatter.exact_amount(figures.rounding)))
+    rows.append(SumRow(words.total, formatter.amount(figures.total), is_total=True))
+    return rows
+
+
+def make_formatter(locale: str, currency: str, precision: Precision) -> InvoiceFormatter:
+    """The formatter of a document that kept this precision."""
+    return InvoiceFormatter.create(
+        locale, currency, total_places=precision.totals, rate_places=precision.rates
+    )
+
+
+def footer_of(seller: dict[str, Any]) -> str:
+    """What stands at the foot of a page that says nothing of its own."""
     return " · ".join(part for part in (seller["name"], seller["email"]) if part)
 
 
-def _paper(wish: str, locale: str, seller_locale: str) -> Paper:
+def choose_paper(wish: str, locale: str, seller_locale: str) -> Paper:
     """The template's paper, else the reader's; a locale without a country takes the seller's."""
     if wish != "auto":
         return "a4" if wish == "a4" else "us-letter"

@@ -19,7 +19,8 @@ def draw_invoice(session: Session, invoice: Invoice, document: InvoiceDocument) 
     not even our own layout can be drawn.
     """
     look = look_from_json(invoice.parties)
-    if look.source_digest is None:
+    # a foreign source cannot be trusted to print that it is void
+    if look.source_digest is None or invoice.state == "void":
         return render_invoice_pdf(document)
     try:
         return draw_source(get_source(session, invoice.reseller_id, look.source_digest), document)

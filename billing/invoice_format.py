@@ -13,7 +13,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_interval
+from babel.dates import format_date, format_interval, format_skeleton
 from babel.numbers import NumberPattern, parse_pattern
 
 from billing.invoice_pdf import InvoiceLabels
@@ -48,38 +48,64 @@ class InvoiceFormatter:
     locale: Locale
     currency: str
     minor_digits: int
+    total_places: int
+    rate_places: int = RATE_PLACES
 
     @classmethod
-    def create(cls, locale: str, currency: str) -> "InvoiceFormatter":
-        """The formatter of a locale's name and a currency's code."""
+    def create(
+        cls,
+        locale: str,
+        currency: str,
+        *,
+        total_places: int | None = None,
+        rate_places: int | None = None,
+    ) -> "InvoiceFormatter":
+        """The formatter of a locale's name and a currency's code.
+
+        `total_places` are the least decimals of what is paid, by default the currency's own;
+        `rate_places` the most of a price.
+        """
         try:
             parsed = Locale.parse(locale.replace("-", "_"))
         except (UnknownLocaleError, ValueError):
             raise InvalidInputError("There is no such language.", field="locale") from None
-        return cls(parsed, currency, get_currency(currency).minor_digits)
+        minor = get_currency(currency).minor_digits
+        return cls(
+            parsed,
+            currency,
+            minor,
+            minor if total_places is None else min(total_places, minor),
+            RATE_PLACES if rate_places is None else rate_places,
+        )
 
     def amount(self, amount: Decimal) -> str:
-        """What is paid, with its currency sign, rounded to the minor digits: €1,234.50."""
-        return self._currency(amount, self.minor_digits)
+        """What is paid, with its currency sign, rounded to the minor digits: €1,234.50.
+
+        With fewer where totals have fewer and it needs no more.
+        """
+        fewer = round_amount(amount, self.total_places) == round_amount(amount, self.minor_digits)
+        places = self.total_places if fewer else self.minor_digits
+        return self._currency(amount, places, places)
 
     def exact_amount(self, amount: Decimal) -> str:
         """A sum, tax or rounding with its currency sign, and six places where it has them."""
-        return self._currency(amount, LEDGER_PLACES)
+        return self._currency(amount, self.total_places, LEDGER_PLACES)
 
     def column(self, amounts: Sequence[Decimal]) -> list[str]:
         """The amounts of a column without sign, all with the decimals that the finest needs.
 
-        Minor digits at least, six places at most; so the points stand below each other and what
+        Those of a total at least, six places at most; so the points stand below each other and what
         is printed adds up to the sum below it.
         """
         rounded = [round_amount(amount, LEDGER_PLACES) for amount in amounts]
         places = max((_needed_places(amount) for amount in rounded), default=0)
-        places = max(places, self.minor_digits)
+        places = max(places, self.total_places)
         return [self._print(self._decimal_pattern(), amount, places, places) for amount in rounded]
 
     def rate(self, rate: Decimal) -> str:
-        """A unit price: minor digits at least, ten places where it has them."""
-        return self._print(self._decimal_pattern(), rate, self.minor_digits, RATE_PLACES)
+        """A unit price: the decimals of a total at least, those of rates where it has them."""
+        least = min(self.total_places, self.rate_places)
+        return self._print(self._decimal_pattern(), rate, least, self.rate_places)
 
     def quantity(self, quantity: Decimal, unit: str = "") -> str:
         """A quantity with its unit, for instance 1,204.5 min; up to six places."""
@@ -96,14 +122,18 @@ class InvoiceFormatter:
         """A date with the month in words, so that nobody takes the day for the month."""
         return format_date(day, format="long", locale=self.locale)
 
+    def short_day(self, day: date) -> str:
+        """A date for a column; the month in words here too."""
+        return format_skeleton("yMMMd", day, locale=self.locale)
+
     def period(self, first_on: date, last_on: date, zone: ZoneInfo) -> str:
         """The days of a period, both included, and on a second line the zone they are days of."""
         days = format_interval(first_on, last_on, skeleton="yMMMd", locale=self.locale)
         return f"{days}\n{zone.key}"
 
-    def _currency(self, amount: Decimal, max_places: int) -> str:
+    def _currency(self, amount: Decimal, min_places: int, max_places: int) -> str:
         pattern = parse_pattern(self.locale.currency_formats["standard"].pattern)
-        printed = self._print(pattern, amount, self.minor_digits, max_places)
+        printed = self._print(pattern, amount, min_places, max_places)
         return _LETTER_BESIDE_DIGIT.sub("\u00a0", printed)
 
     def _decimal_pattern(self) -> NumberPattern:
@@ -135,6 +165,11 @@ class InvoiceFormatter:
 class InvoiceWords:
     """The words outside the table: titles, labels of facts and sums, the button."""
 
+    void: str
+    void_since: str
+    credit_note_number: str
+    date: str
+    of_invoice: str
     invoice: str
     credit_note: str
     invoice_number: str
@@ -181,6 +216,11 @@ def invoice_labels(_: Translate) -> InvoiceLabels:
 def invoice_words(_: Translate) -> InvoiceWords:
     """The other words through `_`, the reader's gettext."""
     return InvoiceWords(
+        void=_("Void"),
+        void_since=_("Void since"),
+        credit_note_number=_("Credit note number"),
+        date=_("Date"),
+        of_invoice=_("For invoice"),
         invoice=_("Invoice"),
         credit_note=_("Credit note"),
         invoice_number=_("Invoice number"),

@@ -1,36 +1,19 @@
 """Draws an invoice as PDF: the same data give the same bytes on every machine.
 
-Typst sets the page (docs/decisions/0003). Data reach it as one JSON string, so a name such as
-`#import "x"` is a string value and never markup. Fonts come from static/fonts alone; nothing is
-fetched and no file is opened but the template and those fonts.
+Typst sets the page (docs/decisions/0003); `billing.typst_drawing` says what it may see.
 """
 
 import json
-import re
-import threading
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import typst
-from babel import Locale
-
 from billing.invoice_brand import logo_data, page_colours
+from billing.typst_drawing import LAYOUTS, clean, draw_first_page, draw_pdf, language_data
 from core.errors import InvalidInputError, InvariantError
 
-if TYPE_CHECKING:
-    from typst import PDFStandard  # the wheel declares it in its stub only
-
-_ROOT = Path(__file__).resolve().parent.parent
-LAYOUT = _ROOT / "templates" / "invoices" / "invoice.typ"
-FONT_FOLDER = _ROOT / "static" / "fonts"
-PREVIEW_PPI = 110.0
-
-# Archives ask for PDF/A, screen readers for PDF/UA. Both forbid a character that no font has.
-STANDARDS: list["PDFStandard"] = ["a-3a", "ua-1"]
+LAYOUT = LAYOUTS / "invoice.typ"
 
 Paper = Literal["a4", "us-letter"]
 
@@ -145,6 +128,7 @@ class InvoiceDocument:
 
     `invoice_on` dates the file itself; `colour` is #rrggbb; `logo` is PNG or JPEG. `columns` are
     those of the lines beside the description, of `invoice_look.COLUMNS` and in their order.
+    `mark` is printed large across every page, such as VOID.
     """
 
     title: str
@@ -170,6 +154,7 @@ class InvoiceDocument:
     locale: str = "en"
     paper: Paper = "a4"
     colour: str = "#1d4ed8"
+    mark: str = ""
     labels: InvoiceLabels = field(default_factory=InvoiceLabels)
 
 
@@ -179,16 +164,7 @@ def render_invoice_pdf(document: InvoiceDocument) -> bytes:
     InvalidInputError: a logo that is not a small PNG or JPEG, a colour that is none.
     InvariantError: Typst could not draw it.
     """
-    inputs = document_inputs(document)
-    try:
-        return _compile(inputs, STANDARDS)
-    except typst.TypstError:
-        # An emoji in a name must not stop an invoice: without the two standards it is drawn as
-        # an empty box.
-        try:
-            return _compile(inputs, [])
-        except typst.TypstError as error:
-            raise InvariantError(f"An invoice could not be drawn: {error.message}") from error
+    return draw_pdf(LAYOUT, document_inputs(document))
 
 
 def document_inputs(document: InvoiceDocument) -> dict[str, str]:
@@ -201,10 +177,7 @@ def document_inputs(document: InvoiceDocument) -> dict[str, str]:
 
 def render_first_page(document: InvoiceDocument) -> bytes:
     """The first page as PNG, for a screen. Errors as `render_invoice_pdf`."""
-    try:
-        return _compile(document_inputs(document), [], png=True)
-    except typst.TypstError as error:
-        raise InvariantError(f"An invoice could not be drawn: {error.message}") from error
+    return draw_first_page(LAYOUT, document_inputs(document))
 
 
 def check_logo(logo: bytes) -> None:
@@ -228,64 +201,20 @@ def check_logo(logo: bytes) -> None:
         raise InvalidInputError("The logo cannot be read.", field="logo") from None
 
 
-@cache
-def _fonts() -> typst.Fonts:
-    return typst.Fonts(
-        include_system_fonts=False,
-        include_embedded_fonts=False,
-        font_paths=[str(FONT_FOLDER)],
-    )
-
-
-# A compiler keeps parsed template and fonts between invoices, but serves one thread at a time.
-_local = threading.local()
-
-
-def _compile(inputs: dict[str, str], standards: list["PDFStandard"], *, png: bool = False) -> bytes:
-    compiler: typst.Compiler | None = getattr(_local, "compiler", None)
-    if compiler is None:
-        compiler = _local.compiler = typst.Compiler(
-            input=str(LAYOUT),
-            root=str(LAYOUT.parent),
-            font_paths=_fonts(),
-            ignore_system_fonts=True,
-        )
-    drawn = compiler.compile(
-        format="png" if png else "pdf",
-        ppi=PREVIEW_PPI,
-        sys_inputs=inputs,
-        pdf_standards=standards,
-    )
-    # several pages of PNG come as a list
-    first = drawn[0] if isinstance(drawn, list) else drawn
-    if not isinstance(first, bytes):
-        raise InvariantError("Typst returned no document.")
-    return first
-
-
 # ---- Data for the template --------------------------------------------------------------------
-
-_LATIN_FONTS = ["Noto Sans"]
-_SCRIPT_FONTS = ["Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari", "Noto Sans Thai"]
-# One ideograph is drawn differently in Japan, Korea and China: the reader's own font comes first.
-_CJK_FONTS = {"ja": "Noto Sans JP", "ko": "Noto Sans KR", "zh": "Noto Sans SC"}
 
 
 def _as_data(document: InvoiceDocument) -> dict[str, object]:
-    locale = Locale.parse(document.locale.replace("-", "_"))
-    cjk = sorted(_CJK_FONTS, key=lambda language: language != locale.language)
     columns = tuple(name for name in document.columns if name != "position")
     rows, tail = _table_rows(document.groups, columns, numbered="position" in document.columns)
     texts: dict[str, object] = {
-        "lang": locale.language,
-        "region": locale.territory,
-        "is_rtl": locale.text_direction == "rtl",
-        "fonts": _LATIN_FONTS + _SCRIPT_FONTS + [_CJK_FONTS[language] for language in cjk],
+        **language_data(document.locale),
         "paper": document.paper,
         "colours": page_colours(document.colour),
         "labels": asdict(document.labels),
         "columns": [getattr(document.labels, name) for name in columns],
         "amount_columns": len(_AMOUNT_COLUMNS & set(columns)),
+        "mark": document.mark,
         "title": document.title,
         "number": document.number,
         "year": document.invoice_on.year,
@@ -307,7 +236,7 @@ def _as_data(document: InvoiceDocument) -> dict[str, object]:
         "notes": document.notes,
         "footer": document.footer,
     }
-    data = {name: _clean(value) for name, value in texts.items()}
+    data = {name: clean(value) for name, value in texts.items()}
     # Not text to be cleaned: an address that is followed, and bytes.
     data["pay_link"] = asdict(document.pay_link) if document.pay_link else None
     data["logo"] = logo_data(document.logo) if document.logo else None
@@ -353,28 +282,3 @@ def _table_rows(
             break
         tail += 1
     return rows, tail
-
-
-# Control characters have no place on paper. Bidirectional overrides would let a name rearrange
-# the figures beside it; the harmless marks that Babel writes around amounts stay.
-_FORBIDDEN = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]"
-)
-_LONG_WORD = re.compile(r"[^\s\u0e00-\u0e7f\u2e80-\U0010ffff]{40,}")
-
-
-def _clean(value: object) -> object:
-    if isinstance(value, str):
-        text = _FORBIDDEN.sub("", value.replace("\r\n", "\n").replace("\t", " "))
-        return _LONG_WORD.sub(_breakable, text)
-    if isinstance(value, dict):
-        return {key: _clean(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_clean(item) for item in value]
-    return value
-
-
-def _breakable(word: re.Match[str]) -> str:
-    """A word wider than its column would run into the next one: let it break (U+200B)."""
-    text = word.group()
-    return "\u200b".join(text[start : start + 20] for start in range(0, len(text), 20))

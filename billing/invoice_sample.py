@@ -1,11 +1,13 @@
 """An invoice that nobody owes, for trying a template out: real seller, made-up buyer and lines."""
 
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import select
 
+from billing.currencies import precision_of
 from billing.invoice_contents import Line, TaxLine, seller_facts
 from billing.invoice_models import Invoice
 from billing.taxes import TaxMode, TaxRate, compute_taxes, round_invoice_totals, sum_taxes
@@ -53,6 +55,7 @@ def make_sample(session: Session, reseller_id: int) -> tuple[Invoice, list[Line]
         balance_after=before - totals.total,
         parties={
             "locale": reseller.locale,
+            "precision": asdict(precision_of(session, reseller_id, reseller.currency)),
             **seller_facts(session, reseller),
             "buyer": {
                 "name": "Globex GmbH",

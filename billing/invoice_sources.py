@@ -19,14 +19,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from billing import source_child
 from billing.invoice_models import InvoiceSource
-from billing.invoice_pdf import (
-    FONT_FOLDER,
-    LAYOUT,
-    PREVIEW_PPI,
-    STANDARDS,
-    InvoiceDocument,
-    document_inputs,
-)
+from billing.invoice_pdf import LAYOUT, InvoiceDocument, document_inputs
+from billing.typst_drawing import FONT_FOLDER, PREVIEW_PPI, STANDARDS
 from core.db import Session
 from core.errors import InvalidInputError, NotFoundError
 

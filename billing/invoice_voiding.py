@@ -14,6 +14,7 @@ from billing.ledger import EntryKind
 from billing.models import PaymentTerms, Transaction
 from billing.periods import due_date
 from billing.suretax_requests import needs_suretax
+from core import jobs
 from core.clock import now
 from core.db import Session
 from core.errors import ConflictError, InvalidInputError, InvariantError
@@ -47,12 +48,25 @@ def void_invoice(
     _free_charges(session, invoice)
     _take_back_taxes(session, invoice, reason)
     invoice.state, invoice.voided_at, invoice.void_reason = "void", now(), reason
+    _draw_anew(session, invoice)
     session.flush()
     record(session, invoice, "void", {"state": (before, "void"), "reason": (None, reason)})
     if reopen:
         _reopen(session, invoice)
     allocation.allocate(session, invoice.reseller_id, invoice.client_id)
     return invoice
+
+
+def _draw_anew(session: Session, invoice: Invoice) -> None:
+    """Its file says that it is void; the one of before stays with the mails that carried it."""
+    if invoice.issued_at is not None and invoice.direction == OUTGOING:
+        invoice.file_id = None
+        jobs.enqueue(
+            session,
+            "billing.finish_invoice",
+            reseller_id=invoice.reseller_id,
+            invoice_id=str(invoice.id),
+        )
 
 
 def regenerate(session: Session, invoice_id: UUID) -> Invoice:

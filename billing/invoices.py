@@ -149,7 +149,7 @@ def store_file(session: Session, invoice_id: UUID) -> File:
         invoice,
         list_lines(session, invoice_id),
         list_taxes(session, invoice_id),
-        _read_logo(session, invoice),
+        read_logo(session, invoice),
     )
     content = draw_invoice(session, invoice, document)
     first_id = session.scalar(
@@ -171,7 +171,8 @@ def store_file(session: Session, invoice_id: UUID) -> File:
     return file
 
 
-def _read_logo(session: Session, invoice: Invoice) -> bytes | None:
+def read_logo(session: Session, invoice: Invoice) -> bytes | None:
+    """The logo that the invoice names."""
     # an invoice that was made before there were logos names none
     logo_id = invoice.parties.get("logo_file_id")
     return None if logo_id is None else get_file(session, UUID(logo_id)).content

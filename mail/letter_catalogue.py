@@ -66,6 +66,9 @@ _EXAMPLES: Mapping[str, tuple[str, object]] = {
     ),
     "client_name": (Words("The client's company, else its name."), "Orbit Calls Ltd"),
     "credited": (Words("The amount that was credited."), Decimal("50.00")),
+    "credit_note_number": (Words("The number of the credit note."), "CN-2026-7"),
+    "credit_reason": (Words("Why it was credited."), "Calls of a faulty route"),
+    "credited_on": (Words("The date of the credit note."), date(2026, 11, 8)),
     "currency": (Words("The currency of the amounts, as three letters."), "EUR"),
     "days": (Words("For how many days the link works."), 3),
     "disputed": (Words("The amount that the bank took back."), Decimal("50.00")),
@@ -174,6 +177,14 @@ _LETTERS: Mapping[str, tuple[str, str, Sequence[str] | None]] = {
         Words("Card updated"),
         Words("The gateway has new details of a card, told by its bank."),
         _CARD,
+    ),
+    "credit_note": (
+        Words("Credit note"),
+        Words("A credit note was made; its PDF goes along."),
+        (
+            "client_name", "sender_name", "credit_note_number", "number", "currency", "credited",
+            "credited_on", "credit_reason", "panel_url",
+        ),
     ),
     "event_notices": (
         Words("Events"),

@@ -27,6 +27,8 @@ class MailKind(StrEnum):
     """Why a mail is sent."""
 
     INVOICE = "invoice"
+    CREDIT_NOTE = "credit_note"
+    SUBSCRIPTION = "subscription"
     REMINDER_BEFORE = "reminder_before"
     REMINDER_AFTER = "reminder_after"
     LOW_BALANCE = "low_balance"

@@ -41,6 +41,12 @@ def number(value: Decimal | int, places: int | None = None) -> str:
     return f"{rounded:,.{digits}f}".translate(separators)
 
 
+def figure(value: Decimal, least: int, most: int) -> str:
+    """`value` with the decimals that it has, at least and at most so many; rounded half-up."""
+    rounded = round_amount(value, most)
+    return number(rounded, max(least, _places(rounded)))
+
+
 @cache
 def _separators(name: str) -> dict[int, str] | None:
     """For str.translate; None for a language that groups or writes digits in another way."""
@@ -126,10 +132,12 @@ def named(pattern: Markup, name: str) -> Markup:
     return Markup(str(pattern).replace("%s", escape(name)))  # noqa: S704 (the name is escaped)
 
 
-FILTERS: dict[str, Callable[..., str]] = {
+FILTERS: dict[str, Callable[..., str | Decimal]] = {
     "money": money,
     "money_exact": money_exact,
     "number": number,
+    "decimal": Decimal,
+    "figure": figure,
     "percent": percent,
     "date": day,
     "datetime": instant,

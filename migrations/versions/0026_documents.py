@@ -76,12 +76,16 @@ def _file_credit_notes() -> None:
     op.execute("grant update (file_id) on credit_notes to portal_office")
     op.execute("grant select on credit_notes to portal_panel")
     op.execute("drop policy panel_invoices on files")
-    # of files the panel's are the client's documents: what staff keep about it is not
+    # of files the panel's are the client's documents and the logos on them: what staff keep about
+    # it is not, nor what it sent
     op.execute(
         "create policy panel_invoices on files as restrictive for select to portal_panel"
         " using (exists (select from invoices i"
         " where i.reseller_id = files.reseller_id and i.file_id = files.id"
         " and i.direction = 'outgoing')"
         " or exists (select from credit_notes n"
-        " where n.reseller_id = files.reseller_id and n.file_id = files.id))"
+        " where n.reseller_id = files.reseller_id and n.file_id = files.id)"
+        " or files.client_id is null and exists (select from invoices i"
+        " where i.reseller_id = files.reseller_id"
+        " and i.parties ->> 'logo_file_id' = files.id::text))"
     )

@@ -177,6 +177,8 @@ WORDS: dict[str, dict[str, Word]] = {
     },
     "mail_kind": {
         "invoice": (_l("Invoice"), "off"),
+        "credit_note": (_l("Credit note"), "off"),
+        "subscription": (_l("Subscription"), "off"),
         "reminder_before": (_l("Reminder before"), "off"),
         "reminder_after": (_l("Reminder after"), "off"),
         "low_balance": (_l("Low balance"), "off"),

@@ -7,6 +7,7 @@ from flask_babel import lazy_gettext as _l
 WORDS: dict[str, LazyString] = {
     "audit.unsealed": _l("Seal new records of the audit log"),
     "audit.unverified": _l("Prove the audit log once a day"),
+    "billing.credit_notes": _l("Make files and mails of credit notes"),
     "billing.due": _l("Make the invoices that are due"),
     "billing.ledger_check": _l("Check the ledgers once a day"),
     "billing.low_balance": _l("Notice balances that are low"),

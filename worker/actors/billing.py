@@ -4,6 +4,8 @@ from uuid import UUID
 
 from billing import (
     autoinvoicing,
+    credit_note_files,
+    credit_notes,
     invoice_mailing,
     invoices,
     ledger_check,
@@ -66,14 +68,22 @@ def _is_trading() -> bool:
 
 @actor("billing.finish_invoice")
 def finish_invoice(invoice_id: str) -> None:
-    """Store the invoice's file, then queue its mail."""
+    """Store the invoice's file, then queue its mail; a void one's file goes to nobody."""
     with unit_of_work() as session:
-        if invoices.get_invoice(session, UUID(invoice_id)).state == "void":
-            # voided before its file was made: it goes to nobody
+        invoice = invoices.get_invoice(session, UUID(invoice_id))
+        if invoice.issued_at is None:
+            # voided before it was ever issued
             return
         invoices.store_file(session, UUID(invoice_id))
     with unit_of_work() as session:
         invoice_mailing.mail_invoice(session, UUID(invoice_id))
+
+
+@actor(credit_notes.JOB)
+def finish_credit_note(credit_note_id: str) -> None:
+    """Store the credit note's file and queue its mail."""
+    with unit_of_work() as session:
+        credit_note_files.finish_credit_note(session, UUID(credit_note_id))
 
 
 @actor(reminders.JOB)

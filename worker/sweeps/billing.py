@@ -4,7 +4,9 @@ from datetime import timedelta
 
 from sqlalchemy import and_, exists, func, or_, select
 
+from billing import credit_notes
 from billing.client_models import ClientLowBalance
+from billing.correction_models import CreditNote
 from billing.invoice_models import Invoice
 from billing.models import ClientBalance, ClientBilling, LedgerCheck
 from billing.package_models import Subscription
@@ -63,6 +65,8 @@ def find_due_clients(session: Session) -> int:
 def find_unfinished_invoices(session: Session) -> int:
     """Issued invoices without a file, or not mailed although the client has an address.
 
+    Void ones too, which lose their file to get one with their mark.
+
     In random order, so that those which fail each time keep no other of their reseller waiting.
     """
     has_address = exists().where(
@@ -73,9 +77,20 @@ def find_unfinished_invoices(session: Session) -> int:
     waiting = session.execute(
         in_turn(
             select(Invoice.id, Invoice.reseller_id).where(
-                Invoice.state == "to_send",
-                Invoice.issued_at <= now() - GRACE,
-                or_(Invoice.file_id.is_(None), has_address),
+                or_(
+                    and_(
+                        Invoice.state == "to_send",
+                        Invoice.issued_at <= now() - GRACE,
+                        or_(Invoice.file_id.is_(None), has_address),
+                    ),
+                    and_(
+                        Invoice.state == "void",
+                        Invoice.direction == "outgoing",
+                        Invoice.issued_at.is_not(None),
+                        Invoice.file_id.is_(None),
+                        Invoice.voided_at <= now() - GRACE,
+                    ),
+                )
             ),
             owner=Invoice.reseller_id,
             order=func.random(),
@@ -84,6 +99,25 @@ def find_unfinished_invoices(session: Session) -> int:
     for invoice_id, reseller_id in waiting:
         jobs.enqueue(
             session, "billing.finish_invoice", reseller_id=reseller_id, invoice_id=str(invoice_id)
+        )
+    return len(waiting)
+
+
+@sweep("billing.credit_notes", every_s=60)
+def find_undrawn_credit_notes(session: Session) -> int:
+    """Credit notes without a file; in random order, as above."""
+    waiting = session.execute(
+        in_turn(
+            select(CreditNote.id, CreditNote.reseller_id).where(
+                CreditNote.file_id.is_(None), CreditNote.issued_at <= now() - GRACE
+            ),
+            owner=CreditNote.reseller_id,
+            order=func.random(),
+        )
+    ).all()
+    for note_id, reseller_id in waiting:
+        jobs.enqueue(
+            session, credit_notes.JOB, reseller_id=reseller_id, credit_note_id=str(note_id)
         )
     return len(waiting)
 

@@ -3,6 +3,7 @@
 from portal.office.invoices import (
     allocations,
     corrections,
+    credit_note_files,
     downloads,
     incoming,
     mass_edit,
@@ -15,6 +16,7 @@ __all__ = [
     "allocations",
     "bp",
     "corrections",
+    "credit_note_files",
     "downloads",
     "incoming",
     "mass_edit",

@@ -11,7 +11,8 @@ from sqlalchemy import and_, func, select
 
 from billing.correction_models import CreditNote
 from billing.credit_notes import list_credit_notes
-from billing.invoice_models import Invoice, InvoiceLine, InvoiceTax, PaymentAllocation
+from billing.invoice_figures import Figures, read_figures
+from billing.invoice_models import Invoice, PaymentAllocation
 from billing.models import ClientBalance, PaymentTerms, Transaction
 from billing.reminders import Plan, read_plan
 from billing.suretax_models import TaxWait
@@ -107,13 +108,12 @@ class InvoicePage:
     invoice: Invoice
     client_name: str
     email: str
-    lines: Sequence[InvoiceLine]
-    taxes: Sequence[InvoiceTax]
     allocations: Sequence[AllocationRow]
     credit_notes: Sequence[CreditNote]
     reminders: Plan
     mails: Sequence[MailRow]
     by_suretax: bool
+    figures: Figures
 
     def paid_state(self, day: date) -> str:
         return paid_state(self.invoice, day)
@@ -261,22 +261,16 @@ def get_page(session: Session, invoice_id: UUID) -> InvoicePage:
     if row is None:
         raise NotFoundError("Invoice not found.")
     invoice, client_name, email = row
-    of_invoice = InvoiceLine.invoice_id == invoice_id
-    lines = session.scalars(select(InvoiceLine).where(of_invoice).order_by(InvoiceLine.line_no))
-    taxes = session.scalars(
-        select(InvoiceTax).where(InvoiceTax.invoice_id == invoice_id).order_by(InvoiceTax.line_no)
-    )
     return InvoicePage(
         invoice,
         client_name,
         email,
-        list(lines),
-        list(taxes),
         _list_allocations(session, invoice_id),
         list_credit_notes(session, invoice_id),
         read_plan(session, invoice_id),
-        _list_mails(session, invoice.file_id),
+        _list_mails(session, invoice),
         find_filing(session, invoice_id) is not None,
+        read_figures(session, invoice),
     )
 
 
@@ -310,13 +304,24 @@ def _list_allocations(session: Session, invoice_id: UUID) -> list[AllocationRow]
     return [AllocationRow(*row) for row in rows]
 
 
-def _list_mails(session: Session, file_id: UUID | None) -> list[MailRow]:
-    if file_id is None:
-        return []
+def _list_mails(session: Session, invoice: Invoice) -> list[MailRow]:
+    """Those that carry its file, and its first one, which may carry the file of before the void."""
+    first = select(MailMessage.id).where(
+        MailMessage.reseller_id == invoice.reseller_id,
+        MailMessage.dedupe_key == f"invoice:{invoice.id}",
+    )
+    carrying = select(MailAttachment.mail_id).where(
+        MailAttachment.reseller_id == invoice.reseller_id,
+        MailAttachment.file_id == invoice.file_id,
+    )
+    wanted = first if invoice.file_id is None else first.union(carrying)
     rows = session.execute(
         select(MailMessage.id, MailMessage.to_address, MailMessage.state, MailMessage.created_at)
-        .join(MailAttachment, MailAttachment.mail_id == MailMessage.id)
-        .where(MailAttachment.file_id == file_id, MailMessage.state != "deleted")
+        .where(
+            MailMessage.reseller_id == invoice.reseller_id,
+            MailMessage.id.in_(wanted),
+            MailMessage.state != "deleted",
+        )
         .order_by(MailMessage.created_at.desc())
         .limit(20)
     )

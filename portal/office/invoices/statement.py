@@ -1,12 +1,16 @@
 """The statement of account of a client: a screen to read or print, and a spreadsheet."""
 
+import io
 from datetime import date, timedelta
+from uuid import UUID
 
 from flask import request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from billing.invoice_contents import read_parties
 from billing.invoice_sheets import statement_rows
+from billing.statement_document import draw_statement
 from billing.statements import Statement, make_statement
 from core.clock import today
 from core.errors import InvalidInputError
@@ -21,6 +25,8 @@ from portal.office.invoices.blueprint import bp
 from portal.office.invoices.downloads import send_bytes, write_sheet
 from portal.office.invoices.sheet_words import say, tell_movement
 from portal.wording import refusal
+from tenants.clients import get_client
+from tenants.files import get_file
 from tenants.permissions import Permission
 
 _FORMATS = {"csv": CSV_TYPE, "xlsx": XLSX_TYPE}
@@ -41,6 +47,8 @@ def statement(client_id: int) -> ResponseReturnValue:
             except InvalidInputError as error:
                 message = refusal(error)
     kind = request.args.get("format", "")
+    if found is not None and kind == "pdf":
+        return _send_pdf(found)
     if found is not None and kind in _FORMATS:
         return _send(found, kind)
     return render(
@@ -71,6 +79,17 @@ def _read_days(day: date) -> tuple[date, date, str]:
     period = reader.period("period")
     wrong = next(iter(reader.errors.values()), "")
     return period.first_on or first_on, period.last_on or day, wrong
+
+
+def _send_pdf(found: Statement) -> ResponseReturnValue:
+    """Made for this moment: what was booked later for these days stands on the next one."""
+    with unit_of_work() as session:
+        parties = read_parties(session, get_client(session, found.client.id))
+        logo_id = parties["logo_file_id"]
+        logo = None if logo_id is None else get_file(session, UUID(logo_id)).content
+    content = io.BytesIO(draw_statement(found, parties, logo))
+    name = f"statement-{found.client.id}-{found.first_on}-{found.last_on}.pdf"
+    return send_bytes(content, name, "application/pdf")
 
 
 def _send(found: Statement, kind: str) -> ResponseReturnValue:

@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 
 from billing import invoice_mailing, invoices, tax_waits
 from billing.invoice_contents import Contents, read_contents
+from billing.invoice_models import Invoice
 from billing.periods import Period
 from billing.suretax_models import TaxWait
 from billing.suretax_requests import needs_suretax
@@ -15,7 +16,7 @@ from billing.suretax_rules import split_zip
 from core import jobs
 from core.clock import today
 from core.db import Session
-from core.errors import ConflictError, InvalidInputError, NotFoundError
+from core.errors import ConflictError, InvalidInputError
 from core.ids import new_id
 from core.uow import unit_of_work
 from portal.access import current_user_timezone, current_viewer, office_view
@@ -89,15 +90,29 @@ def show(invoice_id: UUID) -> ResponseReturnValue:
 @bp.get("/<uuid:invoice_id>/pdf")
 @office_view(Permission.INVOICES_READ)
 def pdf(invoice_id: UUID) -> ResponseReturnValue:
-    """The stored file: the same bytes every time. `download` saves instead of showing."""
+    """The stored file: the same bytes every time. `download` saves instead of showing.
+
+    While there is none the invoice's page says why.
+    """
     with unit_of_work() as session:
         invoice = invoices.get_invoice(session, invoice_id)
         if invoice.file_id is None:
-            raise NotFoundError
+            return _no_file(invoice)
         file = get_file(session, invoice.file_id)
         came = invoice.direction == invoices.INCOMING
     # a file that came from outside is saved, never shown
     return send_stored(file, as_attachment=came or "download" in request.args)
+
+
+def _no_file(invoice: Invoice) -> ResponseReturnValue:
+    if invoice.direction == invoices.INCOMING:
+        text = _("No file is attached to this invoice.")
+    elif invoice.issued_at is None:
+        text = _("This invoice was not issued, so it has no PDF.")
+    else:
+        text = _("The PDF is being made. Please try again in a minute.")
+    flash(text, "info")
+    return redirect(url_for("office_invoices.show", invoice_id=invoice.id), 303)
 
 
 @bp.post("/<uuid:invoice_id>/issue")

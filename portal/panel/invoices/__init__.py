@@ -1,5 +1,6 @@
-"""The client's invoices: list, page, file, and the way to pay one."""
+"""Invoices of the client, its credit notes and its statement of account."""
 
-from portal.panel.invoices.views import bp
+from portal.panel.invoices import documents, views
+from portal.panel.invoices.blueprint import bp
 
-__all__ = ["bp"]
+__all__ = ["bp", "documents", "views"]

@@ -8,11 +8,15 @@ from uuid import UUID
 
 from sqlalchemy import and_, func, select
 
-from billing.invoice_models import Invoice, InvoiceLine, InvoiceTax, PaymentAllocation
+from billing.correction_models import CreditNote
+from billing.credit_notes import list_credit_notes
+from billing.invoice_figures import Figures, read_figures
+from billing.invoice_models import Invoice, PaymentAllocation
 from billing.models import Transaction
 from core.db import Session
 from core.errors import NotFoundError
 from portal.keyset import Key, Order, Page, Place, read_page, walk
+from portal.panel.me import my_id
 from portal.panel.open_invoices import invoice_state, is_mine
 
 PAID = ("all", "open", "paid")
@@ -45,6 +49,21 @@ class InvoiceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CreditNoteRow:
+    """One credit note of the list; `total` in `currency`."""
+
+    id: UUID
+    number: str
+    issued_on: date
+    currency: str
+    total: Decimal
+    reason: str
+    invoice_id: UUID
+    invoice_number: str
+    has_file: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentRow:
     """A payment's part in paying the invoice."""
 
@@ -59,9 +78,9 @@ class InvoicePage:
     """One invoice with all that stands on it."""
 
     invoice: Invoice
-    lines: Sequence[InvoiceLine]
-    taxes: Sequence[InvoiceTax]
+    figures: Figures
     payments: Sequence[PaymentRow]
+    credit_notes: Sequence[CreditNote]
 
     @property
     def open(self) -> Decimal:
@@ -110,6 +129,42 @@ def read_invoices(session: Session, paid: str, place: Place) -> Page[InvoiceRow]
     )
 
 
+def read_credit_notes(session: Session, place: Place) -> Page[CreditNoteRow]:
+    """One page, the newest first."""
+    pick = select(CreditNote.issued_at.label("issued_at"), CreditNote.id.label("id")).where(
+        CreditNote.client_id == my_id()
+    )
+    walked = walk(
+        pick,
+        owner=CreditNote.reseller_id,
+        order=Order([Key("issued_at", datetime), Key("id", UUID)], descending=True),
+        place=place,
+        size=_PAGE,
+    )
+    query = walked.decorate(
+        CreditNote.id,
+        CreditNote.number,
+        CreditNote.issued_on,
+        CreditNote.currency,
+        CreditNote.total,
+        CreditNote.reason,
+        CreditNote.invoice_id,
+        Invoice.number.label("invoice_number"),
+        CreditNote.file_id.is_not(None).label("has_file"),
+        keep=[
+            (CreditNote, CreditNote.id == walked.picked.c.id, False),
+            (Invoice, Invoice.id == CreditNote.invoice_id, False),
+        ],
+    )
+    names = CreditNoteRow.__dataclass_fields__
+    return read_page(
+        session,
+        walked,
+        query,
+        lambda row: CreditNoteRow(**{name: getattr(row, name) for name in names}),
+    )
+
+
 def get_invoice(session: Session, invoice_id: UUID) -> Invoice:
     """One that was issued to the client; raises NotFoundError for any other."""
     invoice = session.scalar(select(Invoice).where(Invoice.id == invoice_id, is_mine()))
@@ -121,15 +176,12 @@ def get_invoice(session: Session, invoice_id: UUID) -> Invoice:
 def get_page(session: Session, invoice_id: UUID) -> InvoicePage:
     """Raises NotFoundError as `get_invoice`."""
     invoice = get_invoice(session, invoice_id)
-    lines = session.scalars(
-        select(InvoiceLine)
-        .where(InvoiceLine.invoice_id == invoice_id)
-        .order_by(InvoiceLine.line_no)
+    return InvoicePage(
+        invoice,
+        read_figures(session, invoice),
+        _list_payments(session, invoice_id),
+        list_credit_notes(session, invoice_id),
     )
-    taxes = session.scalars(
-        select(InvoiceTax).where(InvoiceTax.invoice_id == invoice_id).order_by(InvoiceTax.line_no)
-    )
-    return InvoicePage(invoice, list(lines), list(taxes), _list_payments(session, invoice_id))
 
 
 def _list_payments(session: Session, invoice_id: UUID) -> list[PaymentRow]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from flask import Blueprint, flash, make_response, redirect, url_for
+from flask import flash, make_response, redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -14,11 +14,10 @@ from portal.htmx import render
 from portal.keyset import read_place
 from portal.listing import chosen, render_list, url_with
 from portal.panel.invoices import queries
+from portal.panel.invoices.blueprint import bp
 from portal.panel.movements import KIND_WORDS
 from portal.panel.open_invoices import PAID_WORDS
 from tenants.files import get_file
-
-bp = Blueprint("panel_invoices", __name__, url_prefix="/clients/invoices")
 
 
 @bp.get("")
@@ -77,4 +76,4 @@ def _tabs(paid: str) -> Sequence[dict[str, object]]:
             "current": paid == name,
         }
         for name in queries.PAID
-    ]
+    ] + [{"label": _("Credit notes"), "href": url_for(".credit_notes"), "current": False}]

@@ -6,8 +6,11 @@ from uuid import UUID
 import pytest
 from werkzeug.test import TestResponse
 
+from billing import credit_note_files
 from billing.invoice_models import Invoice
 from core.ids import new_id
+from core.tenancy import tenant_scope
+from core.uow import unit_of_work
 from tests.factories.cast import Client, Tenant
 from tests.portal.browser import HTMX, Browser
 from tests.portal.office import desk
@@ -142,3 +145,38 @@ def test_it_is_not_the_clients_to_see_or_to_pay(
     assert as_viewer.get(f"{LIST}{entered}").status_code == 200
     assert as_viewer.get(f"{NEW}?client={acme_client.id}").status_code == 403
     assert as_viewer.post(f"{LIST}{entered}/settle", data={"settled": "1"}).status_code == 403
+
+
+def test_a_missing_pdf_is_said_instead_of_not_found(
+    as_owner: Browser, acme: Tenant, acme_client: Client, entered: UUID
+) -> None:
+    answer = as_owner.get(f"{LIST}{entered}/pdf")
+    assert answer.status_code == 303
+    assert "No file is attached" in as_owner.get(answer.location).text
+    desk.charge(acme, acme_client, "40", dated_at=desk.some_days_ago())
+    draft = desk.invoice(acme, acme_client, issue=False)
+    answer = as_owner.get(f"{LIST}{draft}/pdf")
+    assert "was not issued" in as_owner.get(answer.location).text
+    as_owner.post(f"{LIST}{draft}/issue")
+    assert "The PDF is being made." in as_owner.get(LIST).text
+    answer = as_owner.get(f"{LIST}{draft}/pdf")
+    assert "The PDF is being made" in as_owner.get(answer.location).text
+
+
+def test_credit_notes_and_statements_are_saved_as_pdf(
+    as_owner: Browser, acme: Tenant, acme_client: Client
+) -> None:
+    desk.charge(acme, acme_client, "40", dated_at=desk.some_days_ago())
+    ours = desk.invoice(acme, acme_client)
+    form = {"credit_note_id": str(new_id()), "amount": "15", "reason": "Too dear"}
+    as_owner.post(f"{LIST}{ours}/credit", data=form)
+    address = f"{LIST}credit-notes/{form['credit_note_id']}"
+    assert as_owner.get(f"{address}/pdf").status_code == 303
+    with tenant_scope(acme.scope), unit_of_work() as session:
+        credit_note_files.store_file(session, UUID(form["credit_note_id"]))
+    assert as_owner.get(f"{address}/pdf").data.startswith(b"%PDF")
+    assert "Send CN-" in as_owner.get(f"{LIST}{ours}").text
+    sent = as_owner.post(f"{address}/send-again", data={"request_id": str(new_id())})
+    assert sent.status_code == 303
+    statement = as_owner.get(f"{LIST}statement/{acme_client.id}?format=pdf")
+    assert statement.data.startswith(b"%PDF")
