@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from billing import (
     allocation_by_hand,
+    credit_note_files,
     credit_notes,
     currencies,
     exchange_rates,
@@ -740,6 +741,7 @@ def _make_hand_payment(
         amount=Decimal("0.50"),
         reason=f"Too dear {token}",
     )
+    credit_note_files.store_file(session, note.id)
     session.add(
         InvoiceReminder(
             reseller_id=client.reseller_id,
