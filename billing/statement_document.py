@@ -151,6 +151,9 @@ def _movement_words(_: Translate) -> Callable[[str, str], str]:
     words = {
         "payment": _("Payment"),
         "refill": _("Card payment"),
+        "refund": _("Refund"),
+        "chargeback": _("Chargeback"),
+        "chargeback_reversal": _("Chargeback won"),
         "invoice": _("Invoice"),
         "incoming_invoice": _("Incoming invoice"),
         "credit_note": _("Credit note"),
@@ -159,6 +162,7 @@ def _movement_words(_: Translate) -> Callable[[str, str], str]:
     reversed_words = {
         "payment": _("Payment taken back"),
         "refill": _("Card payment taken back"),
+        "refund": _("Refund that did not arrive"),
         "invoice": _("Void invoice"),
         "incoming_invoice": _("Void incoming invoice"),
     }
