@@ -1,5 +1,6 @@
 """The ground every test stands on: real PostgreSQL and Redis, two tenants, a fixed cast."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -30,6 +31,13 @@ _SETTINGS = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # sorting is stable: the tests of a file stay in its order
     items.sort(key=lambda item: place(item.nodeid))
+
+
+def pytest_collection_finish() -> None:
+    # what is imported stays: without this each look for garbage walks through all of it
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.hookimpl(optionalhook=True)
