@@ -68,13 +68,15 @@ def make_invoice(
     `issue` issues one made by hand at once. The same id gives what was made before. Raises as
     `create_invoice`, and ConflictError while another invoice of the client waits.
     """
-    ledger.lock_balance(session, client_id)
-    known = find_wait(session, invoice_id)
-    if known is not None:
-        return known
-    if invoices.find_invoice(session, invoice_id) is None:
-        client = get_client(session, client_id)
+    client = get_client(session, client_id)
+    if (
+        suretax_requests.find_suretaxed(session, client) is not None
+        and invoices.find_invoice(session, invoice_id) is None
+    ):
         balance = ledger.lock_balance(session, client_id)
+        known = find_wait(session, invoice_id)
+        if known is not None:
+            return known
         contents = read_contents(session, client_id, balance.currency, period.ends_at)
         if contents.totals.total > 0 and suretax_requests.needs_suretax(session, client, contents):
             invoices.check_free(session, client_id, period)

@@ -44,7 +44,7 @@ from payments import client_erasure
 from tenants import client_blocks
 from tenants.clients import get_client
 from tenants.models import Event
-from tests.billing.books import Books, open_books
+from tests.billing.books import Books, at_once, open_books
 from tests.sandbox.suretax_server import RunningSureTax, running_suretax
 from worker.sweeps.billing import find_due_clients
 from worker.sweeps.suretax import find_untold_filings, find_waiting_invoices
@@ -321,6 +321,14 @@ def test_a_worker_killed_after_the_answer_asks_again_and_makes_one_invoice(
     assert not ask(books, wait, asking)
     (invoice,) = books.stored_invoices()
     assert books.balances()[0] == -(invoice.net + invoice.tax)
+
+
+def test_two_workers_at_once_make_one_invoice(books, asking):
+    books.charge("10")
+    wait = wish(books)
+    asked = at_once(*[lambda: ask(books, wait, asking)] * 2)
+    assert sorted(asked) == [False, True]
+    assert len(books.stored_invoices()) == 1
 
 
 def test_a_late_answer_of_a_dead_lease_changes_nothing(books, asking):

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import ColumnElement, Select, exists, func, select
 
 from billing import schedule
 from billing.invoice_contents import read_contents
@@ -51,12 +51,16 @@ class DueRow:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How many clients are invoiced automatically, are due, and wait after a failure."""
+    """How many clients are invoiced automatically, are due, and wait after a failure.
+
+    `waiting`: invoices, also those made by hand, that wait for their taxes.
+    """
 
     clients: int
     due: int
     failed: int
     next_at: datetime | None
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +113,15 @@ def read_figures(session: Session) -> Figures:
     row = session.execute(
         select(
             func.count(),
-            func.count().filter(ClientBilling.next_invoice_at <= now()),
+            func.count().filter(ClientBilling.next_invoice_at <= now(), _waits_for_no_tax()),
             func.count().filter(ClientBilling.retry_at > now()),
             func.min(ClientBilling.next_invoice_at).filter(ClientBilling.next_invoice_at > now()),
         )
         .join(Client, Client.id == ClientBilling.client_id)
         .where(ClientBilling.autoinvoicing, Client.status != "deleted")
     ).one()
-    return Figures(row[0], row[1], row[2], row[3])
+    waiting = session.scalar(select(func.count()).select_from(TaxWait)) or 0
+    return Figures(row[0], row[1], row[2], row[3], waiting)
 
 
 def read_due(session: Session) -> list[DueRow]:
@@ -207,12 +212,16 @@ def _due() -> list[Any]:
         ClientBilling.autoinvoicing,
         ClientBilling.next_invoice_at <= now(),
         Client.status != "deleted",
-        # one that waits for its taxes is made already, but for these
-        ~exists().where(
-            TaxWait.reseller_id == ClientBilling.reseller_id,
-            TaxWait.client_id == ClientBilling.client_id,
-        ),
+        _waits_for_no_tax(),
     ]
+
+
+def _waits_for_no_tax() -> ColumnElement[bool]:
+    """One that waits is made already, but for its taxes."""
+    return ~exists().where(
+        TaxWait.reseller_id == ClientBilling.reseller_id,
+        TaxWait.client_id == ClientBilling.client_id,
+    )
 
 
 def _look(

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, case, func, select
 
 from billing.invoice_models import Invoice
 from billing.models import ClientBalance, Transaction
+from billing.suretax_models import TaxWait
 from core.clock import today
 from core.db import Session
 from core.tenancy import current_scope
@@ -32,6 +33,7 @@ class Attention:
     overdue: int
     pending: int
     to_verify: int
+    tax_waits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ def count_attention(session: Session) -> Attention:
             ),
             _count(Transaction, Transaction.status == "pending"),
             _count(Invoice, Invoice.state == "to_verify"),
+            _count(TaxWait, TaxWait.next_try_at.is_not(None)),
         )
     ).one()
     return Attention(*row)
