@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from billing import allocation, ledger, numbers
+from billing import allocation, ledger, numbers, tax_filings
 from billing.correction_models import CreditNote
 from billing.invoice_contents import TaxLine, list_taxes
 from billing.invoice_figures import kept_precision
@@ -92,6 +92,7 @@ def create_credit_note(
     note = _insert(session, credit_note_id, invoice, parts, reason)
     _post(session, note)
     _settle(session, invoice, note.total)
+    tax_filings.tell_of_credit(session, invoice, note=note.number, tax=note.tax)
     jobs.enqueue(session, JOB, reseller_id=note.reseller_id, credit_note_id=str(note.id))
     audit.record(
         session,

@@ -123,7 +123,8 @@ def _send(who: Credentials, method: str, field: str, body: Mapping[str, Any]) ->
 
 def _read_head(sent: PostAnswer) -> tuple[Answer, Mapping[str, Any]]:
     if not sent.is_taken:
-        return Answer(Outcome.UNKNOWN, text=sent.error or "There was no answer."), {}
+        said = f"HTTP {sent.status}." if sent.status else sent.error or "There was no answer."
+        return Answer(Outcome.UNKNOWN, text=said), {}
     try:
         told = _unwrap(sent.body)
     except ValueError:

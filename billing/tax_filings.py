@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -93,6 +94,30 @@ def mark_void(session: Session, invoice: Invoice) -> TaxFiling | None:
     else:
         _ask_for(session, filing, "to_cancel", keep_lease=bool(filing.lease_owner))
     return filing
+
+
+def tell_of_credit(session: Session, invoice: Invoice, *, note: str, tax: Decimal) -> None:
+    """A credit note took taxes back that SureTax has in its reports: people have to say so there.
+
+    SureTax wants a calculation of its own for that, whose taxes need not be those of the note.
+    """
+    filing = find_filing(session, invoice.id)
+    if filing is None or filing.state == "cancelled":
+        return
+    _tell(
+        session,
+        filing,
+        "warning",
+        "tax_credited",
+        EventText(
+            "Credit note %(note)s took back %(tax)s of taxes that SureTax computed for invoice"
+            " %(number)s: enter it in SureTax’s own portal.",
+            note=note,
+            tax=(tax, invoice.currency),
+            number=invoice.number,
+        ),
+        f"tax-credited:{note}",
+    )
 
 
 def ask_again(session: Session, invoice_id: UUID) -> TaxFiling:

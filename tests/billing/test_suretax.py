@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 
 from billing import (
     autoinvoicing,
+    credit_notes,
     explain_invoice,
     invoice_voiding,
     invoices,
@@ -543,6 +544,19 @@ def test_taxes_filed_differently_are_an_event(books, asking, sandbox):
     tell(books, invoice.id, asking)
     with books.work() as session:
         assert "tax_differs" in session.scalars(select(Event.code)).all()
+
+
+def test_a_credit_note_tells_people_to_correct_it_there(books, asking):
+    books.charge("10")
+    invoice = invoice_now(books, asking)
+    with books.work() as session:
+        credit_notes.create_credit_note(
+            session, credit_note_id=new_id(), invoice_id=invoice.id, amount=None, reason="Refused"
+        )
+    with books.work() as session:
+        assert "tax_credited" in session.scalars(select(Event.code)).all()
+        assert ledger_check.check_ledger(session, books.tenant.id).ok
+    assert books.balances()[:2] == (D(0), D(0))
 
 
 def test_the_tax_charge_is_undone_with_its_invoice_only(books, asking):
