@@ -12,6 +12,7 @@ from core.db import Session
 from core.errors import InvalidInputError, NotAllowedError, NotFoundError
 from core.ids import new_id
 from core.money import minor_amount
+from mail.letter_catalogue import Words
 from payments import auto_steps, dues, refills
 from payments.auto_steps import StepKind
 from payments.dues import Due, Why
@@ -22,6 +23,8 @@ from tenants.models import Client
 EXTRA_LIMIT = Decimal(10) ** 9
 TELL_JOB = "payments.tell_client"
 """The job that tells a client of its cards, and that a suspension has ended."""
+_LET_GO_ON = Words("The staff let it go on.")
+_CARD_CHANGED = Words("The card to be charged has changed.")
 # What would be charged, and is not: a step, once until something else happens.
 _HELD_BACK = (Why.CAP_REACHED, Why.TOO_LITTLE)
 # What the rules write and no form does.
@@ -173,7 +176,7 @@ def resume(session: Session, client_id: int) -> None:
     client = clients.get_client(session, client_id)
     row = lock_row(session, client_id)
     before = {"auto_payment_suspended": row.suspended_at is not None}
-    _end_row_of_declines(session, client, row, "resumed", "The staff let it go on.")
+    _end_row_of_declines(session, client, row, "resumed", _LET_GO_ON)
     audit.record(
         session,
         reseller_id=client.reseller_id,
@@ -191,7 +194,7 @@ def card_changed(session: Session, client_id: int) -> None:
     if find_row(session, client_id) is not None:
         client = clients.get_client(session, client_id)
         row = lock_row(session, client_id)
-        _end_row_of_declines(session, client, row, "card", "The card to be charged has changed.")
+        _end_row_of_declines(session, client, row, "card", _CARD_CHANGED)
 
 
 def _end_row_of_declines(

@@ -18,6 +18,9 @@ from mail.queue import MailKind, portal_address, queue_mail
 from tenants import client_blocks, clients, events
 from tenants.models import Client, ClientLogin, Reseller
 
+_NO_ADDRESS = events.EventText(
+    "A client has no e-mail address, so it is not told of its payments and cards."
+)
 _log = structlog.get_logger(__name__)
 
 
@@ -62,7 +65,7 @@ def send_letter(
     if not letter_switches.is_sent(session, to.reseller.id, letter):
         return True
     if not to.address:
-        _tell_not_queued(session, to, "The client has no e-mail address.")
+        _tell_not_queued(session, to, "no address", _NO_ADDRESS)
         return False
     written = templates.write(
         session,
@@ -89,7 +92,8 @@ def send_letter(
         )
     except InvalidInputError as error:
         # what is told has happened; an address that cannot be written to must not undo it
-        _tell_not_queued(session, to, error.message)
+        text = events.EventText("A client cannot be written to: %(why)s", why=error.message)
+        _tell_not_queued(session, to, error.message, text)
         return False
     return True
 
@@ -111,7 +115,7 @@ def _find_addressee(session: Session, client_id: int) -> Addressee:
     )
 
 
-def _tell_not_queued(session: Session, to: Addressee, why: str) -> None:
+def _tell_not_queued(session: Session, to: Addressee, why: str, text: events.EventText) -> None:
     """Once a month for each reason."""
     _log.info("payment.mail_not_queued", client=to.client.id, reason=why)
     events.record(
@@ -121,7 +125,7 @@ def _tell_not_queued(session: Session, to: Addressee, why: str) -> None:
         level="warning",
         service="payments",
         code="mail_not_queued",
-        text=events.EventText("A client cannot be written to: %(why)s", why=why),
+        text=text,
         object_type="client",
         object_id=to.client.id,
         dedupe_key=f"mail_not_queued:{to.client.id}:{now():%Y-%m}:{why}",

@@ -42,7 +42,7 @@ class Why(StrEnum):
     INACTIVE = Words("The client is not active.")
     NO_GATEWAY = Words("No gateway takes the client's currency.")
     NO_CARD = Words("No card is saved.")
-    SUSPENDED = Words("Auto payment is suspended after declines.")
+    SUSPENDED = Words("Auto payment is suspended.")
     WAITING = Words("The last try brought nothing; the next one has its time.")
     UNDER_WAY = Words("An automatic charge is under way.")
     NOT_DUE = Words("Nothing is due.")

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from core.clock import now
 from core.db import Session
 from core.zones import get_zone
+from mail.letter_catalogue import Words
 from payments import auto_payment, auto_steps, dues, dunning_rules, notices
 from payments.dunning_rules import Rules
 from payments.models import ClientAutoPayment, Refill
@@ -17,6 +18,7 @@ from payments.notices import Decline
 from tenants import clients
 from tenants.events import EventText
 
+_DECLINED = Words("The card was declined.")
 # A card that gave a part only has no more at the moment; and what is more than one charge may
 # take is not taken by a row of charges within the minute.
 _AFTER_PART = timedelta(days=1)
@@ -91,7 +93,7 @@ def record_failure(session: Session, refill: Refill) -> None:
 
 def _suspend(session: Session, refill: Refill, row: ClientAutoPayment, decline: Decline) -> None:
     row.suspended_at = now()
-    row.suspended_reason = refill.reason or "The card was declined."
+    row.suspended_reason = refill.reason or _DECLINED
     row.next_try_at = None
     _record_vain_step(session, refill, row, "suspended", decline)
     notices.mail_auto_suspension(session, refill, decline)
