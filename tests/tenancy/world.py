@@ -4,7 +4,7 @@ Every text of a row holds its owner's token, so that a leak can be seen in any a
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -49,12 +49,13 @@ from core.platform_uow import platform_unit_of_work
 from core.sheet_reader import look_at
 from core.tenancy import current_scope, tenant_scope
 from core.uow import unit_of_work
+from mail import letter_switches
 from mail import templates as mail_templates
 from mail.models import MailMessage, MailServer
 from mail.queue import MailKind, queue_mail
 from mail.template_source import TemplateSource
 from mail.templates import TemplateKey
-from payments import client_templates, gateway_accounts
+from payments import client_templates, dunning_rules, gateway_accounts
 from payments.auto_payment import AutoPayment
 from payments.client_import import Plan
 from payments.client_templates import TemplateAutoPayment, TemplateValues
@@ -89,6 +90,7 @@ from tenants.clients import get_client
 from tenants.list_views import Look
 from tenants.models import AuditRecord, ClientTag, ClientTemplate, Event, File, User
 from tenants.permissions import Permission
+from tenants.stamps import make_stamp
 from tenants.webhook_models import WebhookDelivery
 from tests.factories import cast
 from tests.tenancy.database import Database
@@ -393,6 +395,14 @@ def _furnish_tenant(
             locale="en",
         ),
     )
+    rules = dunning_rules.rules_of(session, tenant.id)
+    dunning_rules.save_rules(
+        session,
+        tenant.id,
+        replace(rules, words={"other": f"Call {token}"}),
+        stamp=make_stamp(rules.facts()),
+    )
+    letter_switches.switch_letter(session, tenant.id, "voucher_redeemed", on=False)
     view = list_views.create_view(
         session,
         view_id=new_id(),
