@@ -5,6 +5,8 @@ from flask_wtf import FlaskForm
 from wtforms import EmailField, HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired, Length
 
+from portal.card_numbers import no_card_number
+
 
 class StaffSignInForm(FlaskForm):  # type: ignore[misc]  # flask-wtf has no types
     name = EmailField(_l("E-mail"), [InputRequired(_l("Enter your e-mail address."))], name="email")
@@ -12,7 +14,9 @@ class StaffSignInForm(FlaskForm):  # type: ignore[misc]  # flask-wtf has no type
 
 
 class PanelSignInForm(FlaskForm):  # type: ignore[misc]  # as above
-    name = StringField(_l("Login"), [InputRequired(_l("Enter your login."))], name="login")
+    name = StringField(
+        _l("Login"), [InputRequired(_l("Enter your login.")), no_card_number], name="login"
+    )
     password = PasswordField(_l("Password"), [InputRequired(_l("Enter your password."))])
 
 
@@ -21,23 +25,30 @@ class StaffForgotForm(FlaskForm):  # type: ignore[misc]  # as above
 
 
 class PanelForgotForm(FlaskForm):  # type: ignore[misc]  # as above
-    name = StringField(_l("Login"), [InputRequired(_l("Enter your login."))], name="login")
+    name = StringField(
+        _l("Login"), [InputRequired(_l("Enter your login.")), no_card_number], name="login"
+    )
 
 
 class NewPasswordForm(FlaskForm):  # type: ignore[misc]  # as above
-    password = PasswordField(_l("New password"), [InputRequired(_l("Enter a new password."))])
+    password = PasswordField(
+        _l("New password"), [InputRequired(_l("Enter a new password.")), no_card_number]
+    )
 
 
 class ChangePasswordForm(FlaskForm):  # type: ignore[misc]  # as above
     current = PasswordField(
         _l("Present password"), [InputRequired(_l("Enter your present password."))]
     )
-    password = PasswordField(_l("New password"), [InputRequired(_l("Enter a new password."))])
+    password = PasswordField(
+        _l("New password"), [InputRequired(_l("Enter a new password.")), no_card_number]
+    )
 
 
 def _code(label: str, message: str) -> StringField:
     return StringField(
-        label, [InputRequired(message), Length(max=60, message=_l("This is too long."))]
+        label,
+        [InputRequired(message), no_card_number, Length(max=60, message=_l("This is too long."))],
     )
 
 

@@ -17,7 +17,7 @@ from core.db import Session
 from core.errors import InvalidInputError, TooManyAttemptsError
 from core.platform_uow import platform_unit_of_work
 from mail import templates
-from mail.queue import MailKind, queue_mail
+from mail.queue import MailKind, portal_address, queue_mail
 from portal.access import public_view
 from portal.htmx import render
 from portal.signin.attempts import (
@@ -31,8 +31,11 @@ from portal.signin.attempts import (
 from portal.signin.blueprint import bp
 from portal.signin.doors import PANEL, STAFF, Door, enter_tenant
 from portal.signin.forms import NewPasswordForm, PanelForgotForm, StaffForgotForm
+from portal.site import branded
+from portal.viewer import Viewer, set_viewer
 from portal.wording import refusal
 from tenants import password_resets, passwords, resellers, signin_accounts, signin_throttle
+from tenants.branding import find_brand
 from tenants.signin_accounts import Account
 from tenants.signin_sessions import hash_token
 
@@ -66,10 +69,14 @@ def panel_reset(token: str) -> ResponseReturnValue:
     return _reset(PANEL, token)
 
 
-def reset_url(door: Door, token: str) -> str:
-    """The link, at our configured address: the request's Host header is the sender's to choose."""
+def reset_url(door: Door, token: str, portal_host: str | None = None) -> str:
+    """The link, at our configured address: the request's Host header is the sender's to choose.
+
+    A client's leads to `portal_host`, which its reseller has set.
+    """
     settings: Settings = current_app.extensions["settings"]
-    return settings.base_url + door.url("reset", token=token)
+    address = portal_address(portal_host) if door is PANEL and portal_host else settings.base_url
+    return address + door.url("reset", token=token)
 
 
 def _forgot(door: Door, form: StaffForgotForm | PanelForgotForm) -> ResponseReturnValue:
@@ -101,6 +108,7 @@ def _send_links(door: Door, name: str) -> None:
 
 def _queue_link(db: Session, door: Door, account: Account, reseller_id: int) -> None:
     token = password_resets.create_reset(db, account)
+    reseller = resellers.get_reseller(db, reseller_id)
     letter = templates.write(
         db,
         reseller_id=reseller_id,
@@ -108,8 +116,8 @@ def _queue_link(db: Session, door: Door, account: Account, reseller_id: int) -> 
         locale=account.locale,
         variables={
             "name": account.name,
-            "sender_name": resellers.get_reseller(db, reseller_id).name,
-            "reset_url": reset_url(door, token),
+            "sender_name": reseller.name,
+            "reset_url": reset_url(door, token, reseller.portal_host),
             "minutes": int(password_resets.LIFETIME.total_seconds() // 60),
         },
     )
@@ -137,6 +145,11 @@ def _reset(door: Door, token: str) -> ResponseReturnValue:
         account = password_resets.find_reset(db, door.areas, token)
         if account is not None:
             signin_throttle.take_back(db, attempt.shared)
+        enter_tenant(db, door)
+        brand = find_brand(db, reseller_id=account.reseller_id) if account is not None else None
+        if door is PANEL and brand is not None:
+            # whatever the address says: the link knows whose client it is
+            set_viewer(branded(Viewer(name="", area="public"), brand))
     form = NewPasswordForm()
     if account is None:
         return _draw_reset(door, token, form, None, status=410)

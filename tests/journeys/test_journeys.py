@@ -202,6 +202,10 @@ NO_PAGES = {
     "panel_cards.come_back": "leads on to the cards by itself",
     "panel_invoices.download": "a file",
     "panel_refill.come_back": "leads on to the payment",
+    "panel_transactions.receipt_pdf": "a file",
+    "signin.panel_second_step": "between password and code: test_panel walks it",
+    "signin.panel_renew_recovery_codes": "with a second factor: test_panel walks it",
+    "signin.panel_disable_second_factor": "with a second factor: test_panel walks it",
 }
 
 
