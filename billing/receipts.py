@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import and_, exists, func, select
+from sqlalchemy import Select, and_, exists, func, select
 from sqlalchemy.orm import aliased
 
 from billing.invoice_document import default_colour, paper_for
@@ -36,10 +36,11 @@ from tenants.models import Client, Reseller
 
 @dataclass(frozen=True, slots=True)
 class ReceiptLine:
-    """What of the payment went to an invoice; without one, what went to the balance."""
+    """What of the payment went to an invoice; without one to the balance, or back to the payer."""
 
     number: str
     amount: Decimal
+    is_refund: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Receipt:
 def get_receipt(session: Session, transaction_id: UUID) -> Receipt:
     """Raises NotFoundError for what is no payment, ConflictError for one that does not count."""
     payment = session.scalar(
-        select(Transaction).where(Transaction.id == transaction_id, Transaction.type == "payment")
+        select(Transaction).where(Transaction.id == transaction_id, Transaction.kind == "payment")
     )
     if payment is None:
         raise NotFoundError("Payment not found.")
@@ -100,12 +101,7 @@ def draw_receipt(
     amounts = formatter.column([line.amount for line in receipt.lines])
     total = formatter.amount(payment.total)
     lines = tuple(
-        InvoiceLine(
-            _("Invoice %(number)s") % {"number": line.number} if line.number else _("Your balance"),
-            "",
-            "",
-            amount,
-        )
+        InvoiceLine(_tell(line, translate), "", "", amount)
         for line, amount in zip(receipt.lines, amounts, strict=True)
     )
     email = receipt.reseller.email
@@ -133,6 +129,12 @@ def draw_receipt(
             labels=replace(invoice_labels(translate), seller=_("Received by"), buyer=_("Paid by")),
         )
     )
+
+
+def _tell(line: ReceiptLine, _: Translate) -> str:
+    if line.number:
+        return _("Invoice %(number)s") % {"number": line.number}
+    return _("Paid back to you") if line.is_refund else _("Your balance")
 
 
 def _party(name: str, source: Reseller | Company, _: Translate) -> Party:
@@ -180,5 +182,16 @@ def _list_lines(session: Session, payment: Transaction) -> list[ReceiptLine]:
         .order_by(Invoice.due_on, Invoice.number)
     )
     lines = [ReceiptLine(*row) for row in rows]
-    rest = payment.total - sum((line.amount for line in lines), Decimal())
-    return lines + ([ReceiptLine("", rest)] if rest else [])
+    back = -(session.scalar(_paid_back(payment)) or Decimal())
+    rest = payment.total - back - sum((line.amount for line in lines), Decimal())
+    more = ReceiptLine("", rest), ReceiptLine("", back, is_refund=True)
+    return lines + [line for line in more if line.amount]
+
+
+def _paid_back(payment: Transaction) -> Select[Decimal]:
+    """Refunds and chargebacks of the payment, negative, with what was taken back of them."""
+    return select(func.sum(Transaction.total)).where(
+        Transaction.reseller_id == payment.reseller_id,
+        Transaction.payment_id == payment.id,
+        Transaction.status == "approved",
+    )

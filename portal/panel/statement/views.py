@@ -36,17 +36,22 @@ _WORDS: dict[str, LazyString] = {
     "refill": _l("Card payment"),
     "invoice": _l("Invoice"),
     "credit_note": _l("Credit note"),
+    "refund": _l("Refund"),
+    "chargeback": _l("Chargeback"),
+    "chargeback_reversal": _l("Chargeback won"),
 }
 _TAKEN_BACK: dict[str, LazyString] = {
     "payment": _l("Payment taken back"),
     "refill": _l("Card payment taken back"),
     "invoice": _l("Cancelled invoice"),
+    "refund": _l("Refund that did not arrive"),
 }
 _ICONS = {
     "payment": "cash",
     "refill": "credit-card",
     "invoice": "file-invoice",
     "credit_note": "receipt-refund",
+    "chargeback_reversal": "credit-card",
 }
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from billing import receipts
+from billing import payment_returns, receipts
 from core.clock import now
 from core.errors import ConflictError, NotFoundError
 from core.ids import new_id
@@ -126,3 +126,18 @@ def test_nobody_reads_the_receipt_of_another(stranger: Browser, till: Till) -> N
 
     for path in ("receipt", "receipt/pdf"):
         assert stranger.get(f"/clients/transactions/{paid}/{path}").status_code == 404
+
+
+def test_a_receipt_says_what_was_paid_back_and_a_refund_has_none(me: Browser, till: Till) -> None:
+    paid, refund = story.pay(till, "100", "Bank transfer"), new_id()
+    with till.work() as session:
+        payment_returns.record_refund(
+            session, refund_id=refund, payment_id=paid, amount=Decimal(30), reason="Too much"
+        )
+
+    text = words(me.get(f"/clients/transactions/{paid}/receipt"))
+
+    assert "Your balance 70.00 Paid back to you 30.00 Total 100.00 USD" in text
+    assert me.get(f"/clients/transactions/{paid}/receipt/pdf").data.startswith(b"%PDF-")
+    assert me.get(f"/clients/transactions/{refund}/receipt").status_code == 404
+    assert "Refund" in words(me.get(STATEMENT))
