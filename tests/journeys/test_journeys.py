@@ -200,6 +200,8 @@ NO_PAGES = {
     "office_settings.next_number": "a part of the form, asked for while one types",
     "office_transactions.preview_amount": "a part of the form, asked for while one types",
     "panel_cards.come_back": "leads on to the cards by itself",
+    "panel_invoices.credit_note_file": "a file",
+    "panel_invoices.statement": "a file",
     "panel_invoices.download": "a file",
     "panel_refill.come_back": "leads on to the payment",
     "panel_transactions.receipt_pdf": "a file",

@@ -1,6 +1,7 @@
 """Credit notes and the statement of account: read, and saved as PDF."""
 
 import io
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,13 +20,11 @@ from core.errors import InvalidInputError, NotFoundError
 from core.uow import unit_of_work
 from core.zones import get_zone
 from portal.access import panel_view
-from portal.htmx import render
 from portal.keyset import read_place
 from portal.listing import render_list
 from portal.panel.invoices import queries
 from portal.panel.invoices.blueprint import bp
 from portal.panel.me import my_id
-from portal.wording import refusal
 from tenants.clients import get_client
 from tenants.files import get_file
 from tenants.models import ClientCompany, Reseller
@@ -70,29 +69,16 @@ def credit_note_file(credit_note_id: UUID) -> ResponseReturnValue:
 @bp.get("/statement")
 @panel_view
 def statement() -> ResponseReturnValue:
-    """The account between two days, on screen or as PDF."""
-    found, message, status = None, "", 200
+    """The account between two days as PDF; what is wrong with the days is told on its screen."""
     with unit_of_work() as session:
         client = get_client(session, my_id())
         first_on, last_on, message = _read_days(today(get_zone(client.timezone)))
-        if not message:
-            try:
+        if not message and request.args.get("format") == "pdf":
+            with suppress(InvalidInputError):
                 found = make_statement(session, client.id, first_on=first_on, last_on=last_on)
-            except InvalidInputError as error:
-                message = refusal(error)
-        if found is not None and request.args.get("format") == "pdf":
-            return _send(session, found)
-    if message:
-        status = 422
-    return render(
-        "panel/invoices/statement.html",
-        status=status,
-        client=client,
-        found=found,
-        first_on=first_on,
-        last_on=last_on,
-        message=message,
-    )
+                return _send(session, found)
+    asked = {name: request.args[name] for name in ("from", "to") if name in request.args}
+    return redirect(url_for("panel_statement.index", **asked), 303)  # type: ignore[arg-type]
 
 
 def _read_days(day: date) -> tuple[date, date, str]:

@@ -35,6 +35,7 @@ _WORDS: dict[str, LazyString] = {
     "payment": _l("Payment"),
     "refill": _l("Card payment"),
     "invoice": _l("Invoice"),
+    "incoming_invoice": _l("Your invoice to your provider"),
     "credit_note": _l("Credit note"),
     "refund": _l("Refund"),
     "chargeback": _l("Chargeback"),
@@ -44,6 +45,7 @@ _TAKEN_BACK: dict[str, LazyString] = {
     "payment": _l("Payment taken back"),
     "refill": _l("Card payment taken back"),
     "invoice": _l("Cancelled invoice"),
+    "incoming_invoice": _l("Your invoice, cancelled"),
     "refund": _l("Refund that did not arrive"),
 }
 _ICONS = {

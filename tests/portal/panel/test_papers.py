@@ -2,8 +2,10 @@
 
 import csv
 import io
+import re
 from datetime import timedelta
 from decimal import Decimal
+from html import unescape
 
 import pytest
 
@@ -141,3 +143,19 @@ def test_a_receipt_says_what_was_paid_back_and_a_refund_has_none(me: Browser, ti
     assert me.get(f"/clients/transactions/{paid}/receipt/pdf").data.startswith(b"%PDF-")
     assert me.get(f"/clients/transactions/{refund}/receipt").status_code == 404
     assert "Refund" in words(me.get(STATEMENT))
+
+
+def test_the_statement_is_a_pdf_too_and_wrong_days_are_told_on_its_screen(
+    me: Browser, till: Till
+) -> None:
+    story.pay(till, "50", "Bank transfer", days_ago=1)
+    page = me.get(STATEMENT).text
+    link = re.search(r'href="(/clients/invoices/statement\?[^"]*)"', page)
+    assert link
+
+    answer = me.get(unescape(link[1]))
+    wrong = me.get("/clients/invoices/statement?format=pdf&from=2026-11-02&to=2026-11-01")
+
+    assert answer.data.startswith(b"%PDF-")
+    assert wrong.status_code == 303
+    assert "before the first day" in words(me.get(wrong.location))
