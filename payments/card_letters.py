@@ -37,8 +37,6 @@ def tell_client(session: Session, client_id: int) -> int:
     Its cards, and that a suspension of auto payment has ended.
     """
     client = clients.get_client(session, client_id)
-    if client.erased_at is not None:
-        return 0
     cards = session.scalars(
         select(SavedCard)
         .where(SavedCard.client_id == client_id, SavedCard.tell_at <= now())
@@ -46,6 +44,12 @@ def tell_client(session: Session, client_id: int) -> int:
         .with_for_update()
         .execution_options(populate_existing=True)
     ).all()
+    if client.erased_at is not None:
+        # nobody is left to be told; the sweep must not come back for it
+        for card in cards:
+            card.tell_at = None
+        session.flush()
+        return 0
     row = auto_payment.find_row(session, client_id)
     told = sum(_tell_of_card(session, card, row) for card in cards)
     if row is not None and row.tell_resumed_at is not None:

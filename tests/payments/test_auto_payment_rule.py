@@ -182,7 +182,7 @@ def new_world(till: Till) -> World:
 
 
 @settings(
-    max_examples=20,
+    max_examples=12,
     deadline=None,
     # a story of a dozen steps can be read as it is; making it shorter would take minutes
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
