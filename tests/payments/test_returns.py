@@ -1,5 +1,6 @@
 """What the client's bank does, what staff decide about held payments, and the gateway's lists."""
 
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from uuid import UUID
 
@@ -8,12 +9,35 @@ from sqlalchemy import select
 
 from core.errors import ConflictError, InvalidInputError, NotFoundError
 from core.ids import new_id
-from payments import auto_payment, held, reconciliation, reconciling, refunds
+from payments import (
+    auto_payment,
+    events,
+    gateway_accounts,
+    held,
+    reconciliation,
+    reconciling,
+    refunds,
+)
 from payments.auto_payment import AutoPayment
-from payments.gateways.base import ChargeRequest, Gateway, RefundRequest
+from payments.gateways.base import (
+    ChargeRequest,
+    EventKind,
+    Gateway,
+    InboundEvent,
+    RefundRequest,
+)
 from payments.refund_models import Reconciliation, ReconciliationDifference
 from tenants.clients import get_client
-from tests.payments.test_refunds import ask, paid, refund_of, send, settle
+from tests.payments.test_refunds import (
+    REFUND_CALL,
+    ask,
+    ask_void,
+    given_back,
+    paid,
+    refund_of,
+    send,
+    settle,
+)
 from tests.payments.till import AT_ONCE, Till
 
 _opened: list[Gateway] = []
@@ -315,3 +339,102 @@ def _foreign(till: Till, card):
         customer_profile_ref=card.customer_ref,
         payment_profile_ref=card.method_ref,
     )
+
+
+class TestWebhooks:
+    def test_a_dispute_told_by_a_webhook_is_booked_once(self, stripe_till: Till):
+        till = stripe_till
+        refill_id = paid(till)
+        charge_back(till, "stripe", refill_id)
+
+        assert tell(till, EventKind.OTHER, till.attempt(refill_id).gateway_ref) == "charged back"
+        assert tell(till, EventKind.OTHER, till.attempt(refill_id).gateway_ref) == "same"
+        win(till, "stripe", refill_id)
+        assert tell(till, EventKind.OTHER, till.attempt(refill_id).gateway_ref) == "chargeback won"
+
+        assert (till.live(), till.books_are_right()) == (50, True)
+
+    def test_a_lost_answer_is_settled_by_the_refunds_own_webhook(self, any_till: Till, gateway):
+        till = any_till
+        refill_id = paid(till)
+        settle(till)
+        refund_id = ask(till, refill_id)
+        till.sandbox.misbehave("http_500_after", call=REFUND_CALL[gateway])
+        send(till, refund_id)
+        (made,) = [
+            one for one in till.merchant.charges() if one["key"] != till_key(till, refill_id)
+        ]
+
+        told = tell(till, EventKind.REFUND_CREATED, made["ref"])
+
+        assert (told, refund_of(till, refund_id).state) == ("moved", "succeeded")
+        assert till.live() == 30
+        assert "payment_refunded" not in till.events()
+
+    def test_our_own_void_is_no_news(self, any_till: Till, gateway):
+        till = any_till
+        refill_id = paid(till)
+        send(till, ask_void(till, refill_id))
+
+        tell(till, EventKind.VOID_CREATED, till.attempt(refill_id).gateway_ref)
+        for one in till.merchant.charges():
+            if one.get("is_refund"):
+                assert tell(till, EventKind.REFUND_CREATED, one["ref"]) == "same"
+
+        assert not {"payment_went_back", "payment_refunded"} & set(till.events())
+        assert till.live() == 0
+
+
+class TestAtOnce:
+    def test_many_staff_at_once_give_back_what_is_there_and_no_more(self, till: Till):
+        refill_id = paid(till)
+        settle(till)
+        refused = []
+
+        def one(_: int) -> None:
+            try:
+                send(till, ask(till, refill_id, "50.00"))
+            except ConflictError:
+                refused.append(1)
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(one, range(8)))
+
+        assert len(refused) == 7
+        assert given_back(till) == ["50.00"]
+        assert (till.live(), till.books_are_right()) == (0, True)
+
+    def test_refills_refunds_and_a_comparison_at_once(self, till: Till):
+        card = till.save_card()
+        first = till.request(card, "50.00")
+        till.charge(first)
+        settle(till)
+        second = till.request(card, "20.00")
+        refund_id = ask(till, first, "30.00")
+
+        with ThreadPoolExecutor(4) as pool:
+            for done in [
+                pool.submit(till.charge, second),
+                pool.submit(send, till, refund_id),
+                pool.submit(compare, till),
+            ]:
+                done.result()
+
+        assert (till.live(), till.books_are_right()) == (40, True)
+
+
+def till_key(till: Till, refill_id: UUID) -> str:
+    return till.attempt(refill_id).key
+
+
+def tell(till: Till, kind: EventKind, gateway_ref: str) -> str | None:
+    """A webhook whose signature was right."""
+    with till.work() as session:
+        account = gateway_accounts.get_account(session, till.account_id)
+        event_id = events.store_event(
+            session,
+            account,
+            InboundEvent(event_id=str(new_id()), kind=kind, gateway_ref=gateway_ref),
+        )
+    assert event_id is not None
+    return events.handle_event(till.work, till.open_gateway, event_id)

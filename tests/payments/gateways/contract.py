@@ -59,11 +59,26 @@ class AccountUnderTest(Protocol):
 
     def decide_held(self, ref: str, *, approve: bool) -> None: ...
 
+    @property
+    def refund_call(self) -> str:
+        """What the stand-in calls a request for a refund."""
+        ...
+
+    def dispute(self, ref: str, *, won: bool = False) -> None:
+        """The card's holder disputes a settled charge, or the merchant wins that."""
+        ...
+
     def pass_time(self, seconds: float) -> None: ...
 
     def signed_event(self) -> tuple[Mapping[str, str], bytes]:
         """A webhook as the gateway sends it, about a charge."""
         ...
+
+
+def refund_of(ref: str) -> RefundRequest:
+    return RefundRequest(
+        key="REFUND-1", gateway_ref=ref, amount=Decimal("5.00"), currency="USD", last_four="1111"
+    )
 
 
 class GatewayContract:
@@ -308,6 +323,89 @@ class GatewayContract:
         )
 
         assert answer.outcome is Outcome.REFUSED
+
+    def test_a_lost_refund_can_be_found_and_sent_again(self, account, request_for):
+        ref = account.gateway.charge(request_for()).gateway_ref
+        account.settle()
+        refund = refund_of(ref)
+        account.misbehave("drop_after", call=account.refund_call)
+
+        assert account.gateway.refund(refund).outcome is Outcome.UNKNOWN
+        (found,) = self.find(account, "REFUND-1").refunds
+        again = account.gateway.refund(refund)
+
+        assert (again.outcome, again.gateway_ref) == (Outcome.APPROVED, found.gateway_ref)
+        assert len(account.charges("REFUND-1")) == 1
+
+    def test_a_lost_lease_gives_nothing_back(self, account, request_for):
+        ref = account.gateway.charge(request_for()).gateway_ref
+
+        for answer in (
+            account.gateway.refund(refund_of(ref), before_send=lambda: False),
+            account.gateway.void(ref, before_send=lambda: False),
+        ):
+            assert answer.outcome is Outcome.NOT_SENT
+        assert account.charges("REFUND-1") == []
+
+    def test_a_refund_before_settlement_is_as_the_gateway_says_of_itself(
+        self, account, request_for
+    ):
+        ref = account.gateway.charge(request_for()).gateway_ref
+
+        outcome = account.gateway.refund(refund_of(ref)).outcome
+
+        is_late = account.gateway.refunds_settled_only
+        assert outcome is (Outcome.REFUSED if is_late else Outcome.APPROVED)
+
+    def test_a_disputed_charge_says_how_the_dispute_stands(self, account, request_for):
+        ref = account.gateway.charge(request_for()).gateway_ref
+        account.settle()
+
+        account.dispute(ref)
+        assert account.gateway.fetch(ref).value.status is TransactionStatus.CHARGEBACK
+
+        account.dispute(ref, won=True)
+        assert account.gateway.fetch(ref).value.status is TransactionStatus.CHARGEBACK_REVERSED
+
+    def test_a_decision_about_what_is_held_is_carried_out_or_refused(self, account, request_for):
+        ref = account.gateway.charge(request_for(behaviour="held")).gateway_ref
+
+        answer = account.gateway.decide_held(ref, approve=True)
+
+        present = account.gateway.fetch(ref).value.to_answer().outcome
+        if account.gateway.decides_held:
+            assert (answer.outcome, present) == (Outcome.APPROVED, Outcome.APPROVED)
+        else:
+            assert (answer.outcome, present) == (Outcome.REFUSED, Outcome.PENDING)
+
+    # Lists
+
+    def test_the_list_has_charges_and_refunds_once_each(self, account, request_for):
+        since = clock.now() - timedelta(minutes=1)
+        request = request_for()
+        first = account.gateway.charge(request).gateway_ref
+        account.settle()
+        back = account.gateway.refund(refund_of(first)).gateway_ref
+        other = ChargeRequest.from_json({**request.to_json(), "key": "ATTEMPT-2"})
+        second = account.gateway.charge(other).gateway_ref
+
+        listed = account.gateway.list_transactions(since=since).value
+
+        rows = {one.gateway_ref: one for one in listed}
+        assert len(rows) == len(listed)
+        assert {first, back, second} <= set(rows)
+        assert (rows[first].key, rows[first].amount) == ("ATTEMPT-1", Decimal("25.10"))
+        assert rows[first].status is TransactionStatus.SETTLED
+        assert rows[second].status is TransactionStatus.CAPTURED
+        assert (rows[back].is_refund, rows[back].key) == (True, "REFUND-1")
+
+    def test_a_list_that_cannot_be_read_whole_is_none(self, account, request_for):
+        account.gateway.charge(request_for())
+        account.misbehave("http_502", call="*", times=1)
+
+        reply = account.gateway.list_transactions(since=clock.now() - timedelta(days=1))
+
+        assert (reply.ok, reply.value) == (False, None)
 
     # Customers and cards
 

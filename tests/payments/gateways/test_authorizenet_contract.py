@@ -62,6 +62,11 @@ class AuthorizeNetAccount:
     def decide_held(self, ref, *, approve):
         self._merchant.sandbox.control("held", ref=ref, approve=approve)
 
+    refund_call = "createTransactionRequest"
+
+    def dispute(self, ref, *, won=False):
+        self._merchant.sandbox.control("chargeback", ref=ref, won=won)
+
     def pass_time(self, seconds):
         self._merchant.sandbox.control("clock", offset_s=seconds)
 

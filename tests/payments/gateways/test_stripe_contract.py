@@ -65,6 +65,14 @@ class AccountOfStripe:
     def decide_held(self, ref, *, approve):
         self._account.sandbox.control("decide", payment_intent=ref, approve=approve)
 
+    refund_call = "refunds.create"
+
+    def dispute(self, ref, *, won=False):
+        if won:
+            self._account.sandbox.control("dispute/close", payment_intent=ref, won=True)
+        else:
+            self._account.sandbox.control("dispute", payment_intent=ref)
+
     def pass_time(self, seconds):
         self._account.sandbox.control("clock", offset_s=seconds)
 
