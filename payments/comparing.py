@@ -108,7 +108,7 @@ def compare(
     since: datetime,
     until: datetime,
 ) -> Comparison:
-    """Both ways. What is missing at the gateway counts only when it was sent in the period."""
+    """Both ways. Missing at the gateway is only what was sent in the period, not just now."""
     found = Comparison()
     ours = list(charges)
     gone_back = list(refunds)
@@ -241,10 +241,10 @@ def _find_missing(
     until: datetime,
 ) -> None:
     for one in charges:
-        if one.state != "succeeded" or not since <= one.sent_at <= until:
+        if one.state != "succeeded" or one.sent_at < since:
             continue
         found.ours += 1
-        if one.gateway_ref not in refs:
+        if one.gateway_ref not in refs and one.sent_at <= until:
             found.differences.append(
                 Difference(
                     Kind.MISSING_AT_GATEWAY,
@@ -259,10 +259,10 @@ def _find_missing(
     for refund in refunds:
         if refund.state != "succeeded" or refund.kind != "refund":
             continue
-        if refund.sent_at is None or not since <= refund.sent_at <= until:
+        if refund.sent_at is None or refund.sent_at < since:
             continue
         found.ours += 1
-        if refund.gateway_ref not in refs:
+        if refund.gateway_ref not in refs and refund.sent_at <= until:
             found.differences.append(
                 Difference(
                     Kind.REFUND_MISSING,
