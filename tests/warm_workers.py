@@ -13,9 +13,16 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
+import time_machine
+
+from core.clock import now
+
+# Seconds by which a worker's clock goes wrong; nothing in the product knows of it.
+CLOCK = "TESTS_CLOCK_OFFSET_S"
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -73,6 +80,10 @@ def _become_worker(environment: dict[str, str], log: str, threads: int) -> None:
         os.dup2(source, target)
     os.environ.clear()
     os.environ.update(environment)
+    offset_s = float(environment.get(CLOCK, "0"))
+    if offset_s:
+        # its forks keep the moved clock
+        time_machine.travel(now() + timedelta(seconds=offset_s), tick=True).start()
     sys.argv = ["dramatiq", "worker.main", "--processes", "1", "--threads", str(threads)]
     runpy.run_module("dramatiq", run_name="__main__")
 

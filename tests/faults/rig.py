@@ -15,6 +15,7 @@ from pathlib import Path
 from uuid import UUID
 
 import psycopg
+from flask import Flask
 from sqlalchemy import text
 
 from core import jobs, platform_uow, uow
@@ -97,6 +98,7 @@ class Rig:
     web_url: str
     till: Till
     stripe: RunningStripe
+    app: Flask
     _workers: list[WorkerProcess] = field(default_factory=list)
 
     def start_worker(self, **environment: str) -> WorkerProcess:
@@ -147,10 +149,12 @@ class Rig:
         finally:
             jobs._senders[:] = senders
 
+    def send(self, job: Job) -> None:
+        """Put a job into the queue at once, as a second delivery of it would be."""
+        jobs._senders[0](job)
+
     def send_charge_job(self, refill_id: UUID) -> None:
-        jobs._senders[0](
-            Job("payments.charge_refill", {"refill_id": str(refill_id)}, self.till.tenant.id)
-        )
+        self.send(Job("payments.charge_refill", {"refill_id": str(refill_id)}, self.till.tenant.id))
 
     def settle(self, *refill_ids: UUID) -> None:
         """Sweep until every refill has its outcome and every mail is sent.
