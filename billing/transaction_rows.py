@@ -7,6 +7,7 @@ from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 
 from billing import tax_profiles
 from billing.models import PaymentAccount, Transaction
@@ -30,6 +31,15 @@ EARLIEST_YEAR, LATEST_YEAR = 1970, 2199
 
 
 @dataclass(frozen=True, slots=True)
+class Original:
+    """Money as it came: `amount` in `currency`, of which one unit was worth `rate`."""
+
+    amount: Decimal
+    currency: str
+    rate: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """What a new row says, checked; also what a repeated request is compared with."""
 
@@ -44,6 +54,7 @@ class Draft:
     payment_account_id: int | None = None
     tax_mode: str = "none"
     quantity: Decimal | None = None
+    original: Original | None = None
 
 
 def row_values(session: Session, client: Client, currency: str, draft: Draft) -> dict[str, object]:
@@ -68,6 +79,9 @@ def row_values(session: Session, client: Client, currency: str, draft: Draft) ->
         "tax": taxed.tax,
         "total": taxed.gross,
         "currency": currency,
+        "original_amount": draft.original and draft.original.amount,
+        "original_currency": draft.original and draft.original.currency,
+        "exchange_rate": draft.original and draft.original.rate,
         "tax_details": tax_details(taxed),
         "dated_at": dated_at,
         "description": draft.description,
@@ -149,6 +163,12 @@ def repeated(known: Transaction, draft: Draft) -> Transaction:
         # what the profile said then was written down, whatever it says today
         and draft.tax_mode in (PROFILE_MODE, known.tax_mode)
         and known.quantity == draft.quantity
+        and (known.original_amount, known.original_currency, known.exchange_rate)
+        == (
+            (draft.original.amount, draft.original.currency, draft.original.rate)
+            if draft.original
+            else (None, None, None)
+        )
         and known.description == draft.description
         and known.status in (draft.status, "approved")
         and draft.dated_at in (None, known.dated_at)
@@ -237,3 +257,43 @@ def author() -> str:
     """Who made the row; empty when the system did."""
     actor = current_actor()
     return actor.label if actor.kind in ("user", "client", "platform") else ""
+
+
+def insert_reversal(
+    session: Session, original: Transaction, reversal_id: UUID, reason: str, at: datetime
+) -> Transaction:
+    """The exact opposite of a transaction as a row; raises ConflictError."""
+    reversal = session.scalar(
+        insert(Transaction)
+        .values(
+            id=reversal_id,
+            reseller_id=original.reseller_id,
+            client_id=original.client_id,
+            type=original.type,
+            kind=original.kind,
+            status="approved",
+            payment_account_id=original.payment_account_id,
+            amount=-original.amount,
+            quantity=original.quantity,
+            tax_mode=original.tax_mode,
+            net=-original.net,
+            tax=-original.tax,
+            total=-original.total,
+            currency=original.currency,
+            original_amount=None if original.original_amount is None else -original.original_amount,
+            original_currency=original.original_currency,
+            exchange_rate=original.exchange_rate,
+            tax_details=mirrored_details(original.tax_details),
+            dated_at=at,
+            description=original.description,
+            author=author(),
+            reverses_id=original.id,
+            reason=reason,
+        )
+        .on_conflict_do_nothing()
+        .returning(Transaction)
+        .execution_options(synchronize_session=False)
+    )
+    if reversal is None:
+        raise ConflictError("This reversal was entered already for another transaction.")
+    return reversal

@@ -16,12 +16,12 @@ from billing.taxes import TaxMode
 from billing.transaction_rows import (
     PROFILE_MODE,
     Draft,
-    author,
+    Original,
     checked_description,
     checked_quantity,
     checked_status,
     client_taxes,
-    mirrored_details,
+    insert_reversal,
     repeated,
     row_values,
     tax_details,
@@ -51,10 +51,12 @@ def create_payment(
     description: str = "",
     status: Status = "approved",
     invoice_ids: Sequence[UUID] = (),
+    original: Original | None = None,
 ) -> Transaction:
     """Book money that came from a client, in its currency; pending moves nothing yet.
 
-    An approved one pays the invoices of `invoice_ids` first, then the oldest due one.
+    `original` is what it was before it was converted (`foreign_payments`). An approved one pays
+    the invoices of `invoice_ids` first, then the oldest due one.
     The same id with the same content gives the row made before, other content ConflictError.
     Raises InvalidInputError naming the field, NotFoundError.
     """
@@ -68,6 +70,7 @@ def create_payment(
         dated_at=dated_at,
         description=checked_description(description),
         payment_account_id=payment_account_id,
+        original=original,
     )
     return _create(session, draft, EntryKind.PAYMENT, Account.CASH, invoice_ids)
 
@@ -205,7 +208,7 @@ def reverse(
         raise ConflictError("Only an approved transaction can be reversed.")
     payment_returns.check_reversible(session, original)
     at = now()
-    reversal = _insert_reversal(session, original, reversal_id, reason, at)
+    reversal = insert_reversal(session, original, reversal_id, reason, at)
     posted = ledger.reverse(
         session,
         original.ledger_entry_id,
@@ -255,7 +258,8 @@ def _create(
     balance = ledger.lock_balance(session, client.id)
     # what a gateway took is booked in any case; by hand an account may refuse
     if account is Account.CASH and draft.payment_account_id is not None:
-        payment_accounts.check_takes(session, draft.payment_account_id, balance.currency)
+        came_in = draft.original.currency if draft.original else balance.currency
+        payment_accounts.check_takes(session, draft.payment_account_id, came_in)
     values = row_values(session, client, balance.currency, draft)
     transaction = session.scalar(
         insert(Transaction)
@@ -333,42 +337,6 @@ def _after_posting(
         allocation.allocate(session, reseller_id, client_id)
     if not balance.postpaid and posted.live + balance.credit <= 0:
         jobs.enqueue(session, "payments.auto_charge", reseller_id=reseller_id, client_id=client_id)
-
-
-def _insert_reversal(
-    session: Session, original: Transaction, reversal_id: UUID, reason: str, at: datetime
-) -> Transaction:
-    reversal = session.scalar(
-        insert(Transaction)
-        .values(
-            id=reversal_id,
-            reseller_id=original.reseller_id,
-            client_id=original.client_id,
-            type=original.type,
-            kind=original.kind,
-            status="approved",
-            payment_account_id=original.payment_account_id,
-            amount=-original.amount,
-            quantity=original.quantity,
-            tax_mode=original.tax_mode,
-            net=-original.net,
-            tax=-original.tax,
-            total=-original.total,
-            currency=original.currency,
-            tax_details=mirrored_details(original.tax_details),
-            dated_at=at,
-            description=original.description,
-            author=author(),
-            reverses_id=original.id,
-            reason=reason,
-        )
-        .on_conflict_do_nothing()
-        .returning(Transaction)
-        .execution_options(synchronize_session=False)
-    )
-    if reversal is None:
-        raise ConflictError("This reversal was entered already for another transaction.")
-    return reversal
 
 
 def _lock(session: Session, transaction_id: UUID) -> tuple[Transaction, ClientBalance]:

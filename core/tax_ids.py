@@ -21,14 +21,14 @@ _COUNTRIES = {
     "NO": "no",
 }
 _SEPARATORS = re.compile(r"[\s.\-/]+")
-_LEAST_DIGITS = 5
 
 
 def check_tax_id(text: str, field: str = "tax_id") -> None:
     """Raises InvalidInputError when the number names its country and cannot be one of it."""
     number = _SEPARATORS.sub("", text).upper()
     country = _COUNTRIES.get(number[:2])
-    if country is None or sum(letter.isdecimal() for letter in number[2:]) < _LEAST_DIGITS:
+    # without any digit it is a word, such as DEPOT
+    if country is None or not any(letter.isdecimal() for letter in number[2:]):
         return
     if not _checker(country)(number):
         raise InvalidInputError(

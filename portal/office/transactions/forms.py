@@ -41,8 +41,10 @@ class _MoneyForm(Form):
 
 
 class PaymentForm(_MoneyForm):
-    """Money that came from the client."""
+    """Money that came from the client, perhaps in another currency than its balance."""
 
+    currency = SelectField(_l("Currency"))
+    rate = AmountField(_l("Exchange rate"))
     payment_account_id = SelectField(
         _l("Payment account"), [InputRequired(_l("Choose a payment account."))], coerce=int
     )

@@ -6,7 +6,8 @@ from flask import Blueprint, Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from billing import payment_accounts, transactions
+from billing import currencies, foreign_payments, payment_accounts, transactions
+from billing.foreign_payments import Conversion
 from billing.models import Transaction
 from billing.taxes import TaxedAmount, TaxMode
 from billing.transaction_rows import PROFILE_MODE, client_taxes
@@ -126,16 +127,20 @@ def preview_amount(type: str) -> ResponseReturnValue:
         client = client_choice.get_chosen(session, request.args.get("client_id", 0, type=int))
         form = (PaymentForm if type == "payment" else ChargeForm)(request.args)
         amount = form.amount.data
-        taxed = None
+        taxed = conversion = None
+        problem = ""
         if amount is not None and isinstance(form, ChargeForm):
             taxed = _taxed(session, client.id, form)
+        elif amount is not None and isinstance(form, PaymentForm):
+            conversion, problem = _conversion(session, client, form)
     return render(
         "office/transactions/amount.html",
         "office/transactions/_reading.html",
         client=client,
         amount=amount,
         taxed=taxed,
-        error=next(iter(form.amount.process_errors), ""),
+        conversion=conversion,
+        error=next(iter(form.amount.process_errors), "") or problem,
     )
 
 
@@ -182,6 +187,19 @@ def _book(
     session: Session, client: ChosenClient, form: PaymentForm | ChargeForm, transaction_id: UUID
 ) -> Transaction:
     dated_at = form.dated_at(client.timezone)
+    if isinstance(form, PaymentForm) and form.currency.data != client.currency:
+        return foreign_payments.create_foreign_payment(
+            session,
+            transaction_id=transaction_id,
+            client_id=client.id,
+            amount=form.exact_amount,
+            currency=form.currency.data,
+            rate=form.rate.data,
+            payment_account_id=form.payment_account_id.data,
+            dated_at=dated_at,
+            description=form.description.data or "",
+            status=form.status.data,
+        )
     if isinstance(form, PaymentForm):
         return transactions.create_payment(
             session,
@@ -206,6 +224,29 @@ def _book(
     )
 
 
+def _conversion(
+    session: Session, client: ChosenClient, form: PaymentForm
+) -> tuple[Conversion | None, str]:
+    """What an amount in another currency comes to, or why it cannot be said."""
+    currency = request.args.get("currency", client.currency)
+    if currency == client.currency:
+        return None, ""
+    try:
+        return (
+            foreign_payments.convert_payment(
+                session,
+                client_id=client.id,
+                amount=form.exact_amount,
+                currency=currency,
+                rate=form.rate.data,
+                dated_at=form.dated_at(client.timezone),
+            ),
+            "",
+        )
+    except InvalidInputError as error:
+        return None, refusal(error)
+
+
 def _taxed(session: Session, client_id: int, form: ChargeForm) -> TaxedAmount | None:
     mode = form.tax_mode.data or PROFILE_MODE
     if form.exact_amount <= 0 or mode not in (*TaxMode, PROFILE_MODE):
@@ -220,13 +261,24 @@ def _form(session: Session, kind: str, client: ChosenClient) -> PaymentForm | Ch
     if kind == "charge":
         return ChargeForm(formdata)
     form = PaymentForm(formdata)
-    form.payment_account_id.choices = to_choices(
-        [
-            (one.id, one.name)
-            for one in payment_accounts.list_usable(session, client.reseller_id, client.currency)
-        ]
-    )
+    codes = _offer_currencies(session, form, client)
+    usable = {
+        one.id: one.name
+        for code in codes
+        for one in payment_accounts.list_usable(session, client.reseller_id, code)
+    }
+    form.payment_account_id.choices = to_choices(usable.items())
     return form
+
+
+def _offer_currencies(session: Session, form: PaymentForm, client: ChosenClient) -> list[str]:
+    """Those of the reseller, the client's own one first; it is chosen unless another is sent."""
+    others = currencies.list_codes(session, client.reseller_id) - {client.currency}
+    codes = [client.currency, *sorted(others)]
+    form.currency.choices = to_choices([(code, code) for code in codes])
+    if form.currency.data not in codes and not form.currency.raw_data:
+        form.currency.data = client.currency
+    return codes
 
 
 def _choose_client(kind: str) -> Response:
