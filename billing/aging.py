@@ -143,9 +143,9 @@ def read_aging(session: Session, wish: AgingWish) -> list[AgingPart]:
 
 
 def list_invoices(
-    session: Session, wish: AgingWish, *, currency: str, bucket: str = ""
+    session: Session, wish: AgingWish, *, currency: str, bucket: str = "", skip: int = 0
 ) -> list[OpenInvoice]:
-    """The invoices behind a figure, the latest due last; at most MOST_INVOICES."""
+    """The invoices behind a figure, the latest due last; at most MOST_INVOICES after `skip`."""
     check_wish(wish)
     found = _open_then(wish).subquery("open_then")
     query = (
@@ -166,7 +166,8 @@ def list_invoices(
             and_(Client.reseller_id == found.c.reseller_id, Client.id == found.c.client_id),
         )
         .where(found.c.currency == currency)
-        .order_by(found.c.due_on, found.c.number)
+        .order_by(found.c.due_on, found.c.number, found.c.id)
+        .offset(skip)
         .limit(MOST_INVOICES)
     )
     if bucket in BUCKETS:

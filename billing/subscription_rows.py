@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from billing import ledger
+from billing import ledger, subscription_letters
 from billing.models import ClientBalance
 from billing.package_models import Subscription, SubscriptionPeriod
 from core.clock import now
@@ -55,13 +55,16 @@ def days_left(period: SubscriptionPeriod, last_on: date) -> int:
 
 
 def archive(session: Session, subscription: Subscription, last_on: date, ending: str) -> None:
-    """Close a locked subscription for good."""
+    """Close a locked subscription for good; its client is told, if it had begun."""
+    had_begun = subscription.status == "active"
     subscription.ends_on = max(last_on, subscription.starts_on - timedelta(1))
     subscription.status = "archived"
     subscription.ending = ending
     subscription.archived_at = now()
     subscription.next_at = None
     touch(session, subscription, ending, {"ends_on": (None, subscription.ends_on)})
+    if had_begun:
+        subscription_letters.tell_ended(session, subscription)
 
 
 def touch(

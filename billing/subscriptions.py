@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from billing import ledger, packages
+from billing import ledger, packages, subscription_letters
 from billing.models import ClientBalance, ClientBilling, PaymentTerms
 from billing.package_models import Package, Subscription
 from billing.periods import local_midnight
@@ -175,6 +175,7 @@ def _begin(
     touch(session, subscription, "activate", {"starts_on": (None, subscription.starts_on)})
     charge_activation(session, subscription, package)
     _renew(session, subscription, package)
+    subscription_letters.tell_begun(session, subscription)
     return True
 
 
@@ -192,6 +193,7 @@ def _renew(session: Session, subscription: Subscription, package: Package) -> No
         charge_period(session, subscription, package, span)
         subscription.next_at = span.ends_at
         session.flush()
+        subscription_letters.tell_renewed(session, subscription)
 
 
 def _span(subscription: Subscription, package: Package, number: int) -> Span:

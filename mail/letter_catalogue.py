@@ -105,6 +105,11 @@ _EXAMPLES: Mapping[str, tuple[str, object]] = {
     ),
     "number": (Words("The number of the invoice."), "2026-00042"),
     "open_amount": (Words("What is still to be paid; 0 when it is paid."), Decimal("107.25")),
+    "ends_on": (Words("The last day of the subscription."), date(2026, 10, 31)),
+    "fee": (Words("What the period cost, with taxes; 0 when it was free."), Decimal("49.90")),
+    "package_before": (Words("The package that the client had before."), "Business 500"),
+    "package_name": (Words("The name of the package."), "Business 1000"),
+    "quantity": (Words("How many times the client has it."), 1),
     "panel_url": (Words("The address of the client panel; may be empty."), "https://portal.example/clients/"),
     "payment_url": (
         Words("Where the client confirms the payment. Keep it in the text."),
@@ -139,6 +144,10 @@ _CARD = ("client_name", "sender_name", "card", "expires", "is_charged", "panel_u
 _REMINDER = (
     "client_name", "sender_name", "number", "currency", "total", "open_amount",
     "invoice_on", "due_on", "first_on", "last_on", "account_details", "panel_url",
+)  # fmt: skip
+_SUBSCRIPTION = (
+    "client_name", "sender_name", "package_name", "quantity", "first_on", "last_on", "fee",
+    "currency", "panel_url",
 )  # fmt: skip
 # name: what it is called, when it is sent, its variables (None: those that its own text uses)
 _LETTERS: Mapping[str, tuple[str, str, Sequence[str] | None]] = {
@@ -261,6 +270,26 @@ _LETTERS: Mapping[str, tuple[str, str, Sequence[str] | None]] = {
         Words("A saved report is due; its file goes along."),
         ("report_name", "sender_name", "from_on", "to_on"),
     ),
+    "subscription_changed": (
+        Words("Package changed"),
+        Words("A client's package was changed for another one."),
+        (*_SUBSCRIPTION, "package_before"),
+    ),
+    "subscription_ended": (
+        Words("Package ended"),
+        Words("A subscription is over: stopped, cancelled, or after its last renewal."),
+        ("client_name", "sender_name", "package_name", "quantity", "ends_on", "panel_url"),
+    ),
+    "subscription_renewed": (
+        Words("Package renewed"),
+        Words("The next period of a subscription has begun and was charged."),
+        _SUBSCRIPTION,
+    ),
+    "subscription_started": (
+        Words("Package started"),
+        Words("A subscription has begun: its first period was charged."),
+        _SUBSCRIPTION,
+    ),
     "security_notice": (
         Words("Security notice"),
         Words("Something changed in how a person signs in."),
@@ -272,7 +301,7 @@ _LETTERS: Mapping[str, tuple[str, str, Sequence[str] | None]] = {
         ("client_name", "sender_name", "amount", "currency", "voucher", "reference"),
     ),
 }  # fmt: skip
-_OPTIONAL = ("auto_payment_", "card_", "payment_", "voucher_")
+_OPTIONAL = ("auto_payment_", "card_", "payment_", "subscription_", "voucher_")
 
 
 @cache

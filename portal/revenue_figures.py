@@ -1,12 +1,14 @@
 """What the revenue pages of the office and of the platform share: rates, refills, charts."""
 
-from collections.abc import Callable, Sequence
+import io
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import chain
 
 from babel.dates import format_skeleton
-from flask import request
+from flask import Response, request, send_file
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy import func, select
@@ -20,6 +22,7 @@ from billing.revenue import Convert, Grouping, Revenue, RevenueWish, check_wish
 from core.clock import today
 from core.db import Session
 from core.errors import InvalidInputError
+from core.sheet_writer import CSV_TYPE, XLSX_TYPE, Cell, write_csv, write_xlsx
 from core.zones import get_zone
 from payments.models import Refill
 from portal import charts
@@ -194,3 +197,40 @@ def _read_group(first_on: date, last_on: date) -> Grouping:
     """By day for what fits in a screen of days, unless the address says."""
     default = "day" if (last_on - first_on).days <= 62 else "month"
     return "day" if chosen("group", ("day", "month"), default) == "day" else "month"
+
+
+def sheet_rows(found: Revenue, group: str) -> tuple[list[str], Iterator[list[Cell]]]:
+    """The dashboard as a table: headings, every day or month, the total, the best clients."""
+    code = found.currency
+    headings = [_("Period"), _("Sold (%(currency)s)", currency=code), _("Tax"), _("Paid")]
+
+    def rows() -> Iterator[list[Cell]]:
+        for row in found.rows:
+            yield [row_name(row.first_on, group), row.revenue, row.tax, row.paid]
+        yield [_("Total"), found.total.revenue, found.total.tax, found.total.paid]
+        if found.top:
+            yield []
+            yield [_("Best clients"), _("Sold (%(currency)s)", currency=code)]
+            for one in found.top:
+                yield [one.name, one.revenue]
+
+    return headings, rows()
+
+
+def send_sheet(found: Revenue, wish: RevenueWish, kind: str) -> Response:
+    """The table as CSV or XLSX to be saved."""
+    headings, rows = sheet_rows(found, wish.group)
+    out = io.BytesIO()
+    if kind == "xlsx":
+        write_xlsx(out, headings, rows, sheet=_("Revenue"))
+    else:
+        for piece in write_csv(chain([headings], rows), with_bom=True):
+            out.write(piece)
+    out.seek(0)
+    return send_file(
+        out,
+        mimetype=XLSX_TYPE if kind == "xlsx" else CSV_TYPE,
+        download_name=f"revenue-{wish.first_on}-{wish.last_on}.{kind}",
+        as_attachment=True,
+        etag=False,
+    )

@@ -18,7 +18,7 @@ from core.zones import list_zone_names
 from portal import charts
 from portal.access import current_viewer, office_view
 from portal.formatting import money
-from portal.listing import render_list
+from portal.listing import render_list, url_with
 from portal.office import client_choice
 from portal.office.form_ids import read_form_id
 from portal.office.reports import asking
@@ -27,7 +27,8 @@ from portal.office.reports.blueprint import bp
 from tenants.permissions import Permission
 
 SHOWN = 500
-"""Rows of one currency that a page shows; the file holds all."""
+"""Rows of one currency that a page shows; the next pages and the file hold the rest."""
+_FURTHEST = 10_000_000
 
 
 @bp.get("/balance")
@@ -38,13 +39,18 @@ def balance() -> ResponseReturnValue:
         asked = read_asked(session, "balance")
         wish = asked.spec.balance_wish(asked.day)
         parts = balance_report.read_report(session, wish)
+        skip = _read_skip()
         family = client_choice.list_family(session)
     return render_list(
         "office/reports/balance.html",
         "office/reports/_balance.html",
         asked=asked,
         wish=wish,
-        parts=[(part, part.rows[:SHOWN], _balance_chart(part, wish.group)) for part in parts],
+        parts=[
+            (part, part.rows[skip : skip + SHOWN], _balance_chart(part, wish.group))
+            for part in parts
+        ],
+        **_pages([len(part.rows) for part in parts], skip),
         family=family,
         books=BOOKS,
         groupings=GROUPINGS,
@@ -95,18 +101,38 @@ def aging() -> ResponseReturnValue:
         asked = read_asked(session, "aging")
         wish = asked.spec.aging_wish(asked.day)
         parts = aging_report.read_aging(session, wish)
+        skip = _read_skip()
         family = client_choice.list_family(session)
     return render_list(
         "office/reports/aging.html",
         "office/reports/_aging.html",
         asked=asked,
         wish=wish,
-        parts=[(part, part.rows[:SHOWN], _aging_chart(part)) for part in parts],
+        parts=[(part, part.rows[skip : skip + SHOWN], _aging_chart(part)) for part in parts],
+        **_pages([len(part.rows) for part in parts], skip),
         family=family,
         buckets=BUCKETS,
         shown=SHOWN,
         **_shared(asked),
     )
+
+
+def _read_skip() -> int:
+    """How many rows stand on the pages before."""
+    return min(max(request.args.get("after", 0, type=int), 0), _FURTHEST)
+
+
+def _pages(counts: list[int], skip: int) -> dict[str, Any]:
+    """The places before and after, for a report that one page does not hold."""
+    return {
+        "skip": skip,
+        "previous": _address(skip - SHOWN) if skip else "",
+        "next": _address(skip + SHOWN) if any(one > skip + SHOWN for one in counts) else "",
+    }
+
+
+def _address(skip: int) -> str:
+    return url_with(after=str(skip) if skip > 0 else None)
 
 
 @bp.get("/aging/invoices")
@@ -117,7 +143,10 @@ def aging_invoices() -> ResponseReturnValue:
         asked = read_asked(session, "aging")
         wish = asked.spec.aging_wish(asked.day)
         currency, bucket = request.args.get("currency", "")[:3], request.args.get("bucket", "")
-        rows = aging_report.list_invoices(session, wish, currency=currency, bucket=bucket)
+        skip = _read_skip()
+        rows = aging_report.list_invoices(
+            session, wish, currency=currency, bucket=bucket, skip=skip
+        )
     return render_list(
         "office/reports/aging_invoices.html",
         "office/reports/_aging_invoices.html",
@@ -126,7 +155,9 @@ def aging_invoices() -> ResponseReturnValue:
         rows=rows,
         currency=currency,
         bucket=bucket if bucket in BUCKETS else "",
-        most=aging_report.MOST_INVOICES,
+        skip=skip,
+        previous=_address(skip - SHOWN) if skip else "",
+        next=_address(skip + SHOWN) if len(rows) >= aging_report.MOST_INVOICES else "",
         say=asking.say,
         back=url_for("office_reports.aging", **asked.to_args()),  # type: ignore[arg-type]
     )

@@ -5,6 +5,7 @@ import re
 
 from billing.models import Transaction
 from core.ids import new_id
+from portal.office.reports import views
 from tenants.models import AuditRecord
 from tests.factories.cast import make_client
 from tests.portal.browser import HTMX
@@ -77,3 +78,28 @@ def test_a_statement_is_brought_and_its_columns_are_known_the_next_time(
     assert page.count("selected>Day") == page.count("selected>Amount") == 1
     assert as_owner.post(f"/office/payment-imports/{task_id}/write").status_code == 409
     assert desk.stored(acme, Transaction) == []
+
+
+def test_the_revenue_dashboard_is_saved_as_a_file(as_owner, as_viewer, acme, acme_client):
+    desk.charge(acme, acme_client, "40.004", tax_mode="none")
+    page = as_owner.get("/office/reports/revenue?period=year&group=month").text
+    assert "/office/reports/revenue/csv?period=year&amp;group=month" in page
+    text = as_owner.get("/office/reports/revenue/csv?period=year&group=month").text
+    assert "40.004" in text
+    assert acme_client.name in text
+    assert as_owner.get("/office/reports/revenue/xlsx").data.startswith(b"PK")
+    assert as_owner.get("/office/reports/revenue/pdf").status_code == 404
+    assert as_viewer.get("/office/reports/revenue/csv").status_code == 403
+
+
+def test_a_report_of_many_rows_goes_on_on_the_next_page(as_owner, acme, monkeypatch):
+    monkeypatch.setattr(views, "SHOWN", 1)
+    for name in ("First", "Second"):
+        client = make_client(acme, name)
+        desk.charge(acme, client, "5", tax_mode="none")
+    first = as_owner.get("/office/reports/balance?group=client&book=live&period=year").text
+    assert "Rows 1 to 1 of 2" in first
+    assert "after=1" in first
+    second = as_owner.get("/office/reports/balance?group=client&book=live&period=year&after=1").text
+    assert "Rows 2 to 2 of 2" in second
+    assert "Previous rows" in second
