@@ -1,4 +1,4 @@
-"""Shown figures: lines + taxes + rounding = total, for every currency, precision and kind of tax."""
+"""Shown figures: lines + taxes + rounding = total, for every currency, precision and tax."""
 
 import io
 import re
