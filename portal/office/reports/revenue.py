@@ -76,7 +76,7 @@ def revenue() -> ResponseReturnValue:
     )
 
 
-@bp.get("/revenue/<kind>")
+@bp.post("/revenue/<kind>")
 @office_view(Permission.REPORTS_WRITE)
 def revenue_file(kind: str) -> ResponseReturnValue:
     """The figures of the dashboard as CSV or XLSX, every digit of them."""

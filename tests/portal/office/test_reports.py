@@ -84,12 +84,12 @@ def test_the_revenue_dashboard_is_saved_as_a_file(as_owner, as_viewer, acme, acm
     desk.charge(acme, acme_client, "40.004", tax_mode="none")
     page = as_owner.get("/office/reports/revenue?period=year&group=month").text
     assert "/office/reports/revenue/csv?period=year&amp;group=month" in page
-    text = as_owner.get("/office/reports/revenue/csv?period=year&group=month").text
+    text = as_owner.post("/office/reports/revenue/csv?period=year&group=month").text
     assert "40.004" in text
     assert acme_client.name in text
-    assert as_owner.get("/office/reports/revenue/xlsx").data.startswith(b"PK")
-    assert as_owner.get("/office/reports/revenue/pdf").status_code == 404
-    assert as_viewer.get("/office/reports/revenue/csv").status_code == 403
+    assert as_owner.post("/office/reports/revenue/xlsx").data.startswith(b"PK")
+    assert as_owner.post("/office/reports/revenue/pdf").status_code == 404
+    assert as_viewer.post("/office/reports/revenue/csv").status_code == 403
 
 
 def test_a_report_of_many_rows_goes_on_on_the_next_page(as_owner, acme, monkeypatch):
