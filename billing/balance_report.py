@@ -354,8 +354,8 @@ def _kind_expression() -> Any:  # noqa: ANN401 (an expression over two tables)
     kind = LedgerEntry.kind
     return case(
         (kind == "charge", func.coalesce(Transaction.kind, "extra_charge")),
-        # a card refill is a payment, as people see it
-        (kind == "refill", "payment"),
+        # a card refill and a voucher are payments, as people see it
+        (kind.in_(("refill", "voucher")), "payment"),
         else_=kind,
     )
 

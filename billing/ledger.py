@@ -44,6 +44,7 @@ class EntryKind(StrEnum):
     REFUND = "refund"
     CHARGEBACK = "chargeback"
     CHARGEBACK_REVERSAL = "chargeback_reversal"
+    VOUCHER = "voucher"
     INVOICE = "invoice"
     CREDIT_NOTE = "credit_note"
     REVERSAL = "reversal"

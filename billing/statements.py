@@ -135,7 +135,9 @@ def make_statement(session: Session, client_id: int, *, first_on: date, last_on:
         movements,
         _sum(movements, "invoice", "credit_note"),
         _sum(movements, INCOMING),
-        _sum(movements, "payment", "refill", "refund", "chargeback", "chargeback_reversal"),
+        _sum(
+            movements, "payment", "refill", "voucher", "refund", "chargeback", "chargeback_reversal"
+        ),
         balance,
     )
 

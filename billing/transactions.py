@@ -84,8 +84,9 @@ def record_gateway_payment(
     currency: str,
     payment_account_id: int,
     description: str,
+    kind: EntryKind = EntryKind.REFILL,
 ) -> Transaction:
-    """Book money that a gateway took, once per `source_id` (the refill's id).
+    """Book money that a gateway took or a voucher stands for, once per `source_id` (its id).
 
     Raises InvariantError when the balance is in another currency than the money.
     """
@@ -107,7 +108,7 @@ def record_gateway_payment(
         description=checked_description(description),
         payment_account_id=payment_account_id,
     )
-    return _create(session, draft, EntryKind.REFILL, Account.CLEARING)
+    return _create(session, draft, kind, Account.CLEARING)
 
 
 def create_charge(

@@ -1,4 +1,4 @@
-"""What outgoing webhooks say of clients, transactions and invoices: amounts as exact text."""
+"""What outgoing webhooks say of clients and what moves their money: amounts as exact text."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from billing.invoice_models import Invoice
 from billing.models import ClientBalance, Transaction
+from billing.voucher_models import Voucher, VoucherSeries
 from core.db import Session
 from tenants.models import Client
 
@@ -24,6 +25,8 @@ def describe(session: Session, object_type: str, object_id: str) -> Mapping[str,
         return {}
     if object_type == "transaction":
         return _transaction(session, key)
+    if object_type == "voucher":
+        return _voucher(session, key)
     return _invoice(session, key) if object_type == "invoice" else {}
 
 
@@ -81,6 +84,30 @@ def _invoice(session: Session, key: UUID) -> Mapping[str, Any]:
         "currency": one.currency,
         "issued_at": None if one.issued_at is None else _instant(one.issued_at),
         "due_on": None if one.due_on is None else one.due_on.isoformat(),
+    }
+
+
+def _voucher(session: Session, key: UUID) -> Mapping[str, Any]:
+    row = session.execute(
+        select(Voucher, VoucherSeries)
+        .join(
+            VoucherSeries,
+            (VoucherSeries.reseller_id == Voucher.reseller_id)
+            & (VoucherSeries.id == Voucher.series_id),
+        )
+        .where(Voucher.id == key)
+    ).one_or_none()
+    if row is None:
+        return {}
+    voucher, series = row
+    return {
+        "serial": f"{series.name}-{voucher.number:06d}",
+        "state": voucher.state,
+        "amount": _amount(series.amount),
+        "currency": series.currency,
+        "redeemed_at": None if voucher.redeemed_at is None else _instant(voucher.redeemed_at),
+        # the payment of a voucher has the voucher's own id
+        "transaction": None if voucher.redeemed_at is None else str(voucher.id),
     }
 
 

@@ -65,6 +65,10 @@ _EXAMPLES: Mapping[str, tuple[str, object]] = {
         "insufficient_funds",
     ),
     "client_name": (Words("The client's company, else its name."), "Orbit Calls Ltd"),
+    "confirm_url": (
+        Words("The address at which the sign-up is confirmed. Keep it in the text."),
+        "https://portal.example/clients/sign-up/confirm/example",
+    ),
     "credited": (Words("The amount that was credited."), Decimal("50.00")),
     "credit_note_number": (Words("The number of the credit note."), "CN-2026-7"),
     "credit_reason": (Words("Why it was credited."), "Calls of a faulty route"),
@@ -87,6 +91,7 @@ _EXAMPLES: Mapping[str, tuple[str, object]] = {
     ),
     "expires": (Words("Month and year in which the card expires."), "09/2027"),
     "expires_on": (Words("The last day on which the card can be charged."), date(2027, 9, 30)),
+    "hours": (Words("For how many hours the link works."), 48),
     "first_on": (Words("The first day of the invoice's period."), date(2026, 10, 1)),
     "invoice_on": (Words("The date of the invoice."), date(2026, 11, 6)),
     "is_charged": (Words("True when automatic payment charges this card."), True),
@@ -290,6 +295,26 @@ _LETTERS: Mapping[str, tuple[str, str, Sequence[str] | None]] = {
         Words("A subscription has begun: its first period was charged."),
         _SUBSCRIPTION,
     ),
+    "sign_up_confirm": (
+        Words("Sign-up: confirm the address"),
+        Words("Somebody signed up and is to confirm its e-mail address."),
+        ("name", "sender_name", "confirm_url", "hours"),
+    ),
+    "sign_up_known": (
+        Words("Sign-up: known already"),
+        Words("Somebody signed up with an e-mail address that a client has."),
+        ("name", "sender_name", "sign_in_url"),
+    ),
+    "sign_up_refused": (
+        Words("Sign-up: refused"),
+        Words("Your staff refused somebody who signed up."),
+        ("name", "sender_name", "reason"),
+    ),
+    "sign_up_welcome": (
+        Words("Sign-up: welcome"),
+        Words("Somebody who signed up is a client now."),
+        ("name", "sender_name", "login", "sign_in_url"),
+    ),
     "security_notice": (
         Words("Security notice"),
         Words("Something changed in how a person signs in."),
@@ -297,7 +322,7 @@ _LETTERS: Mapping[str, tuple[str, str, Sequence[str] | None]] = {
     ),
     "voucher_redeemed": (
         Words("Voucher redeemed"),
-        Words("A client has redeemed a voucher."),
+        Words("A client has redeemed a voucher, or your staff did it for the client."),
         ("client_name", "sender_name", "amount", "currency", "voucher", "reference"),
     ),
 }  # fmt: skip

@@ -40,13 +40,14 @@ class MailKind(StrEnum):
     PANEL_ACCESS = "panel_access"
     PASSWORD_RESET = "password_reset"  # noqa: S105 (the name of a kind)
     REPORT = "report"
+    SIGN_UP = "sign_up"
     EVENT = "event"
     TEST = "test"
     SECURITY = "security"
 
 
 # Their text holds a link that signs a person in: staff who may read the mail queue never see it.
-SECRET_KINDS = frozenset({MailKind.PASSWORD_RESET.value})
+SECRET_KINDS = frozenset({MailKind.PASSWORD_RESET.value, MailKind.SIGN_UP.value})
 NOT_KEPT = "The text of this mail held a link for its recipient only and is not kept."
 
 _platform_sender: list[str] = []

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import ARRAY, Text, delete, func, literal, select, update
 
-from billing import ledger
+from billing import ledger, voucher_redemptions
 from billing.client_models import ClientLowBalance
 from billing.invoice_models import Invoice
 from billing.models import ClientBilling
@@ -22,7 +22,7 @@ from payments import refills, refunds, wallets
 from payments.dunning_models import AutoPaymentStep
 from payments.models import ChargeAttempt, ClientAutoPayment, GatewayCustomer, Refill
 from payments.refund_models import Refund
-from tenants import audit, client_traces
+from tenants import audit, client_traces, sign_ups
 from tenants.models import Client
 
 # of a finished attempt nothing is asked anew: who and which card it was is needed no more
@@ -128,6 +128,8 @@ def _blank_payments(session: Session, client_id: int) -> None:
         .where(AutoPaymentStep.client_id == client_id)
         .execution_options(synchronize_session=False)
     )
+    voucher_redemptions.delete_of_client(session, client_id)
+    sign_ups.delete_of_client(session, client_id)
     session.execute(
         update(Refund)
         .where(Refund.client_id == client_id)

@@ -59,6 +59,7 @@ from portal.office.resellers import bp as office_resellers
 from portal.office.resellers import settings_bp as office_settings
 from portal.office.roles import bp as office_roles
 from portal.office.sign_in_as import bp as office_sign_in_as
+from portal.office.sign_ups import bp as office_sign_ups
 from portal.office.suretax import bp as office_suretax
 from portal.office.tags import bp as office_tags
 from portal.office.tasks import bp as office_tasks
@@ -66,6 +67,7 @@ from portal.office.taxes import bp as office_taxes
 from portal.office.terms import bp as office_terms
 from portal.office.transactions import bp as office_transactions
 from portal.office.users import bp as office_users
+from portal.office.vouchers import bp as office_vouchers
 from portal.office.webhooks import bp as office_webhooks
 from portal.panel.auto_payment import bp as panel_auto_payment
 from portal.panel.cards import bp as panel_cards
@@ -76,6 +78,7 @@ from portal.panel.profile import bp as panel_profile
 from portal.panel.refill import bp as panel_refill
 from portal.panel.statement import bp as panel_statement
 from portal.panel.transactions import bp as panel_transactions
+from portal.panel.vouchers import bp as panel_vouchers
 from portal.platform import sweep_words
 from portal.platform.events.views import bp as platform_events
 from portal.platform.health import bp as platform_health
@@ -124,9 +127,11 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_roles,
     office_sign_in_as,
     office_suretax,
+    office_sign_ups,
     office_tags,
     office_mail_templates,
     office_list_views,
+    office_vouchers,
     office_webhooks,
     office_reports,
     office_payment_imports,
@@ -150,6 +155,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     panel_cards,
     panel_auto_payment,
     panel_transactions,
+    panel_vouchers,
     panel_invoices,
     panel_packages,
     panel_profile,

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
-from billing import ledger_check, suretax_accounts
+from billing import ledger_check, suretax_accounts, voucher_pins, vouchers
 from core import platform_uow, schema, uow
 from core.config import Settings, load_settings, use_development_site
 from core.db import Session
@@ -42,6 +42,7 @@ def main(context: click.Context) -> None:
     configure_logging(settings.log_level)
     platform_uow.configure(settings)
     queue.configure(settings)
+    voucher_pins.configure(settings)
     context.obj = settings
 
 
@@ -226,6 +227,7 @@ def reseal_credentials(settings: Settings) -> None:
             for tax_account in tax_accounts:
                 suretax_accounts.reseal_key(tax_account, settings)
             factors = second_factor.reseal_secrets(session, settings.credential_key_ring)
+            needed = vouchers.count_by_key(session)
     except InvariantError as error:
         raise click.ClickException(f"{error.message}; nothing was changed") from error
     key_id = next(iter(settings.credential_key_ring))
@@ -238,6 +240,16 @@ def reseal_credentials(settings: Settings) -> None:
         click.echo(f"So are the keys of {len(tax_accounts)} SureTax accounts.")
     if factors:
         click.echo(f"So are the secrets of {factors} second factors.")
+    _tell_kept_keys(needed, key_id)
+
+
+def _tell_kept_keys(needed: dict[str, int], key_id: str) -> None:
+    """Which keys must stay, and why."""
+    for old_id in sorted(set(needed) - {key_id}):
+        # a hash cannot be made anew without the PIN
+        click.echo(
+            f"Keep key {old_id}: {needed[old_id]} vouchers made with it may still be redeemed."
+        )
 
 
 def _reseller_id(session: Session, code: str | None) -> int | None:

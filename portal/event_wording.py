@@ -14,6 +14,7 @@ SERVICES = {
     "any": _l("Everything else"),
     "audit": _l("Audit log"),
     "balances": _l("Balances"),
+    "clients": _l("Clients"),
     "invoicing": _l("Invoicing"),
     "ledger": _l("Ledger"),
     "mail": _l("Mail"),

@@ -62,6 +62,7 @@ OFFICE = (
                 "template",
                 Permission.TEMPLATES_READ,
             ),
+            Entry(_l("Sign-ups"), "office_sign_ups.index", "user-plus", Permission.CLIENTS_READ),
             Entry(_l("Packages"), "office_packages.index", "package", Permission.PACKAGES_READ),
             Entry(_l("Tags"), "office_tags.index", "tags", Permission.TAGS_READ),
         ),
@@ -79,6 +80,7 @@ OFFICE = (
                 _l("Invoices"), "office_invoices.index", "file-invoice", Permission.INVOICES_READ
             ),
             Entry(_l("Refills"), "office_refills.index", "credit-card", Permission.PAYMENTS_READ),
+            Entry(_l("Vouchers"), "office_vouchers.index", "qrcode", Permission.VOUCHERS_READ),
             Entry(
                 _l("Auto payment"), "office_auto_payment.index", "bolt", Permission.PAYMENTS_READ
             ),
@@ -238,6 +240,7 @@ PANEL = (
             Entry(_l("Statement of account"), "panel_statement.index", "scale"),
             Entry(_l("Packages"), "panel_packages.index", "package"),
             Entry(_l("Cards"), "panel_cards.index", "credit-card"),
+            Entry(_l("Voucher"), "panel_vouchers.index", "qrcode"),
             Entry(_l("Automatic payment"), "panel_auto_payment.index", "repeat"),
             Entry(_l("Company and contacts"), "panel_profile.index", "building"),
             Entry(_l("Sign-in and security"), "signin.panel_account", "shield-check"),

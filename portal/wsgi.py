@@ -3,6 +3,7 @@
 The only place of the portal that knows the worker's queue: it hands committed jobs over to it.
 """
 
+from billing import voucher_pins
 from core import platform_uow, schema, uow
 from core.config import load_settings
 from core.logs import configure_logging
@@ -16,5 +17,6 @@ schema.refuse_unsafe_database(settings)
 uow.configure(settings)
 platform_uow.configure(settings)
 queue.configure(settings)
+voucher_pins.configure(settings)
 send_jobs_to(settings.redis_url)
 app = create_app(settings)

@@ -107,6 +107,30 @@ def save_panel_login(session: Session, client: Client, wish: PanelLogin) -> bool
     return bool(wish.password) or (bool(before["enabled"]) and not wish.enabled)
 
 
+def save_signed_up_login(
+    session: Session, client: Client, *, login: str, password_hash: str
+) -> None:
+    """The panel login of a new client that chose its password when it signed up.
+
+    Raises InvalidInputError for a login taken in this reseller.
+    """
+    wanted = clean_line(login)
+    _check_login(session, client, wanted)
+    session.add(
+        ClientLogin(
+            client_id=client.id,
+            reseller_id=client.reseller_id,
+            enabled=True,
+            login=wanted,
+            password_hash=password_hash,
+            password_changed_at=now(),
+        )
+    )
+    session.flush()
+    after = {"enabled": True, "login": wanted, "password": password_hash}
+    _audit(session, client, {"enabled": False, "login": "", "password": None}, after)
+
+
 def save_tags(session: Session, client: Client, names: Iterable[str]) -> None:
     """Give the client exactly these tags; the ones that do not exist yet are made."""
     wanted = clean_tags(names)

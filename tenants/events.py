@@ -18,7 +18,17 @@ from tenants.record_models import EventAcknowledgement
 
 Level = Literal["info", "warning", "error"]
 LEVELS: tuple[Level, ...] = ("info", "warning", "error")
-SERVICES = ("audit", "billing", "health", "invoicing", "ledger", "mail", "payments", "webhooks")
+SERVICES = (
+    "audit",
+    "billing",
+    "clients",
+    "health",
+    "invoicing",
+    "ledger",
+    "mail",
+    "payments",
+    "webhooks",
+)
 """Every `service` that the code writes events of; a test holds it against the source."""
 Param = str | int | date | datetime | tuple[Decimal, str]
 

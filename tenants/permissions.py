@@ -50,6 +50,9 @@ class Permission(StrEnum):
     USERS_EXECUTE = "users:execute"
     USERS_READ = "users:read"
     USERS_WRITE = "users:write"
+    VOUCHERS_EXECUTE = "vouchers:execute"
+    VOUCHERS_READ = "vouchers:read"
+    VOUCHERS_WRITE = "vouchers:write"
 
 
 ALL_PERMISSIONS = frozenset(Permission)
@@ -66,6 +69,8 @@ MANAGER_PERMISSIONS = ALL_PERMISSIONS - {
     Permission.SETTINGS_WRITE,
     Permission.USERS_EXECUTE,
     Permission.USERS_WRITE,
+    # whoever holds the PINs holds the money
+    Permission.VOUCHERS_EXECUTE,
 }
 STANDARD_ROLES: tuple[tuple[str, frozenset[Permission]], ...] = (
     ("Owner", ALL_PERMISSIONS),

@@ -31,6 +31,7 @@ TASK_KINDS = (
     "export_report",
     "import_payments",
     "import_opening_balances",
+    "generate_vouchers",
 )
 TASK_STATES = ("draft", "waiting", "running", "checked", "done", "failed", "cancelled")
 ITEM_STATES = ("waiting", "made", "changed", "unchanged", "left_out", "failed")

@@ -42,6 +42,7 @@ FINAL_STATES = frozenset({"done", "failed", "cancelled"})
 NEEDS: dict[str, tuple[Permission, ...]] = {
     "export_clients": (Permission.CLIENTS_READ, Permission.CLIENTS_EXECUTE),
     "export_report": (Permission.REPORTS_WRITE, Permission.CLIENTS_EXECUTE),
+    "generate_vouchers": (Permission.VOUCHERS_WRITE,),
     "import_clients": (Permission.CLIENTS_WRITE, Permission.CLIENTS_EXECUTE),
     "import_usage": (Permission.TRANSACTIONS_WRITE,),
     "import_opening_balances": (Permission.TRANSACTIONS_WRITE, Permission.CLIENTS_READ),

@@ -76,7 +76,7 @@ def _tell_records(
     session: Session, code: str, endpoints: Sequence[WebhookEndpoint], describe: Describe
 ) -> int:
     first = min(one.told_seal_no for one in endpoints)
-    # client and invoice and transaction records only; the others move the place on all the same
+    # records of these kinds only; the others move the place on all the same
     records = session.scalars(
         select(AuditRecord)
         .where(

@@ -29,6 +29,7 @@ TYPES: tuple[str, ...] = (
     "client.restored",
     "client.erased",
     "balance.low",
+    "voucher.redeemed",
     "auto_payment.suspended",
 )
 PING = "ping"
@@ -65,7 +66,7 @@ _OF_RETURNS: Mapping[str, str] = {
     "chargeback": "payment.charged_back",
     "chargeback_reversal": "payment.chargeback_won",
 }
-OBJECTS = ("client", "invoice", "transaction")
+OBJECTS = ("client", "invoice", "transaction", "voucher")
 """Kinds of records that can have a type at all."""
 
 
@@ -77,6 +78,8 @@ def type_of_record(action: str, object_type: str, details: Mapping[str, Any]) ->
         return _OF_INVOICES.get(action)
     if object_type == "transaction" and action == "create" and details.get("kind") in _OF_RETURNS:
         return _OF_RETURNS[details["kind"]]
+    if object_type == "voucher":
+        return "voucher.redeemed" if action == "redeem" else None
     verb = _OF_TRANSACTIONS.get(action) if object_type == "transaction" else None
     noun = details.get("type")
     return f"{noun}.{verb}" if verb and noun in ("payment", "charge") else None

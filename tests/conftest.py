@@ -113,6 +113,7 @@ def settings_environment(postgres: Postgres, redis_url: str, **more: str) -> dic
 @pytest.fixture(scope="session")
 def settings(postgres: Postgres, services_dir: Path):
     """Settings over a migrated database."""
+    from billing import voucher_pins
     from core import platform_uow, schema, uow
     from core.config import Settings
     from core.engines import dispose_engines
@@ -133,6 +134,7 @@ def settings(postgres: Postgres, services_dir: Path):
         uow.configure(made)
         platform_uow.configure(made)
         queue.configure(made)
+        voucher_pins.configure(made)
         yield made
         dispose_engines()
 

@@ -8,6 +8,7 @@ from dramatiq.brokers.redis import RedisBroker
 
 import worker.actors
 import worker.sweeps
+from billing import voucher_pins
 from core import jobs, uow
 from core.config import Settings
 from mail import queue
@@ -22,6 +23,7 @@ def prepare(made: Settings) -> RedisBroker:
     uow.configure(made)
     worker.sweeps.configure(made)
     queue.configure(made)
+    voucher_pins.configure(made)
     import_all(worker.actors)
     import_all(worker.sweeps)
     broker = make_broker(made.redis_url)

@@ -10,7 +10,14 @@ from uuid import UUID
 
 import structlog
 
-from billing import invoice_tasks, opening_import, payment_import, report_export, usage_import
+from billing import (
+    invoice_tasks,
+    opening_import,
+    payment_import,
+    report_export,
+    usage_import,
+    voucher_task,
+)
 from core.db import Session
 from core.errors import NotAllowedError
 from core.tenancy import current_scope
@@ -29,6 +36,7 @@ Step = Callable[[Session, Task, Beat], bool]
 STEPS: dict[str, Step] = {
     "export_clients": client_export.do_piece,
     "export_report": report_export.do_piece,
+    "generate_vouchers": voucher_task.do_piece,
     "import_clients": client_import.do_piece,
     "import_usage": usage_import.do_piece,
     "import_opening_balances": opening_import.do_piece,

@@ -57,6 +57,10 @@ OBJECTS: Mapping[str, LazyString] = {
     "transaction": _l("Transaction"),
     "usage_batch": _l("Usage"),
     "user": _l("User"),
+    "sign_up": _l("Sign-up"),
+    "sign_up_settings": _l("Sign-up settings"),
+    "voucher": _l("Voucher"),
+    "voucher_series": _l("Series of vouchers"),
 }
 ACTIONS: Mapping[str, LazyString] = {
     "accept": _l("accepted"),
@@ -116,6 +120,13 @@ ACTIONS: Mapping[str, LazyString] = {
     "test_mail_server": _l("tested the mail server"),
     "update": _l("changed"),
     "void": _l("void"),
+    "block": _l("blocked"),
+    "confirm": _l("confirmed the e-mail address"),
+    "expire": _l("let expire"),
+    "redeem": _l("redeemed"),
+    "refuse": _l("refused"),
+    "take_pins": _l("took the PINs out"),
+    "unblock": _l("unblocked"),
 }
 FIELDS: Mapping[str, LazyString] = {
     "business_unit": _l("Business unit"),

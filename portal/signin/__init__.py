@@ -8,6 +8,7 @@ from portal.signin import (
     resets,
     second_factor_pages,
     second_step,
+    sign_up,
     views,
 )
 from portal.signin.blueprint import bp
@@ -21,5 +22,6 @@ __all__ = [
     "resets",
     "second_factor_pages",
     "second_step",
+    "sign_up",
     "views",
 ]

@@ -69,6 +69,17 @@ def reset_link_attempt() -> Attempt:
     return Attempt((), (make_key("reset_link", place_of(client_ip()), limit=PLACE),))
 
 
+def sign_up_attempt(email: str, reseller_id: int) -> Attempt:
+    """Somebody asks to become a client; never forgiven, as every one may cause a mail."""
+    return Attempt(
+        (),
+        (
+            make_key("sign_up_person", reseller_id, email.strip().lower(), limit=MAILS),
+            make_key("sign_up_place", place_of(client_ip()), limit=PLACE),
+        ),
+    )
+
+
 def own_password_attempt(area: str, subject_id: int) -> Attempt:
     """The present password asked for inside a session, which may be a stolen one."""
     return Attempt((make_key("own_password", area, subject_id, limit=PAIR),))

@@ -2,10 +2,19 @@
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import EmailField, HiddenField, PasswordField, StringField
+from wtforms import (
+    BooleanField,
+    EmailField,
+    HiddenField,
+    PasswordField,
+    SelectField,
+    StringField,
+)
 from wtforms.validators import InputRequired, Length
 
 from portal.card_numbers import no_card_number
+from portal.fields import latin_email
+from portal.tenant_form import without_nul
 
 
 class StaffSignInForm(FlaskForm):  # type: ignore[misc]  # flask-wtf has no types
@@ -72,3 +81,27 @@ class DisableForm(FlaskForm):  # type: ignore[misc]  # as above
         _l("Present password"), [InputRequired(_l("Enter your present password."))]
     )
     code = _code(_l("Code of your app"), _l("Enter the code."))
+
+
+def _line(label: str, message: str = "") -> StringField:
+    checks = [InputRequired(message)] if message else []
+    return StringField(label, [*checks, no_card_number], filters=[without_nul])
+
+
+class SignUpForm(FlaskForm):  # type: ignore[misc]  # as above
+    """What a stranger says of itself."""
+
+    name = _line(_l("Your name"), _l("Enter your name."))
+    company_name = _line(_l("Company"))
+    email = EmailField(_l("E-mail"), [InputRequired(_l("Enter your e-mail address.")), latin_email])
+    login = _line(_l("Login"), _l("Enter a login."))
+    password = PasswordField(_l("Password"), [InputRequired(_l("Enter a password."))])
+    country = SelectField(_l("Country"))
+    timezone = SelectField(_l("Time zone"))
+    has_accepted = BooleanField(_l("I accept the terms"))
+
+
+class ConfirmSignUpForm(FlaskForm):  # type: ignore[misc]  # as above
+    """`login` is asked for only when the one that was wished is taken."""
+
+    login = _line(_l("Login"))

@@ -15,6 +15,7 @@ from portal.signin.attempts import client_ip, remember_device, sign_in_attempt, 
 from portal.signin.blueprint import bp
 from portal.signin.doors import PANEL, STAFF, Door, door_of, enter_tenant, page_after
 from portal.signin.forms import PanelSignInForm, StaffSignInForm
+from portal.signin.sign_up import sign_up_url
 from portal.site import read_support
 from tenants import signin, signin_accounts, signin_sessions, signin_throttle
 from tenants.signed_in import Identity
@@ -178,6 +179,8 @@ def _draw(
 ) -> Response:
     is_panel = door.realm == "panel"
     code = door.portal_code
+    with platform_unit_of_work() as db:
+        new_here = sign_up_url(db, enter_tenant(db, door)) if is_panel else ""
     return render(
         "signin/sign_in.html",
         status=status,
@@ -189,5 +192,6 @@ def _draw(
         action=door.url("sign_in", portal=code, next=request.args.get("next")),
         support=None if is_panel else read_support(),
         forgot_url=door.url("forgot", portal=code),
+        sign_up_url=new_here,
         other_url=(STAFF if is_panel else PANEL).url("sign_in"),
     )

@@ -15,7 +15,8 @@ import billing.invoice_models
 import billing.models
 import billing.package_models
 import billing.report_models
-import billing.suretax_models  # noqa: F401 (adds its tables to the metadata)
+import billing.suretax_models
+import billing.voucher_models  # noqa: F401 (adds its tables to the metadata)
 import core.invariants
 import core.schedule  # noqa: F401 (adds its tables to the metadata)
 import mail.models
@@ -30,6 +31,7 @@ import tenants.list_models
 import tenants.models
 import tenants.platform_models
 import tenants.record_models
+import tenants.sign_up_models
 import tenants.signin_models
 import tenants.task_models
 import tenants.webhook_models  # noqa: F401 (adds its tables to the metadata)

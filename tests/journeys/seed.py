@@ -13,7 +13,14 @@ from zoneinfo import ZoneInfo
 import requests
 from sqlalchemy import select
 
-from billing import invoices, payment_accounts, payment_terms, tax_profiles, transactions
+from billing import (
+    invoices,
+    payment_accounts,
+    payment_terms,
+    tax_profiles,
+    transactions,
+    voucher_pins,
+)
 from billing.client_billing import Billing
 from billing.periods import period_for_dates
 from core import platform_uow, uow
@@ -40,6 +47,7 @@ def main() -> None:
     uow.configure(settings)
     platform_uow.configure(settings)
     queue.configure(settings)
+    voucher_pins.configure(settings)
     send_jobs_to(settings.redis_url)
     acme = cast.make_tenant("Acme", "acme")
     globex = cast.make_tenant("Globex", "globex", currency="EUR", timezone="Europe/Berlin")

@@ -97,6 +97,7 @@ from tests.tenancy.database import Database
 from tests.tenancy.world_documents import make_documents
 from tests.tenancy.world_packages import make_packages, make_subscriptions
 from tests.tenancy.world_suretax import make_suretax, make_tax_waits
+from tests.tenancy.world_vouchers import make_redemption, make_sign_up, make_vouchers
 
 FURNISHED = ("acme", "globex")
 
@@ -189,6 +190,7 @@ NO_TOKENS = {
     "colour", "columns", "digest", "grouping", "parts", "source_digest",
     "decision", "origin", "resolution",
     "alignment", "ending", "period_unit", "unit",
+    "pin_hash", "restores", "sealed",
     "payload", "sealed_secret", "sealed_secret_before", "types", "url",
     "client_number", "own_url", "regulatory_code", "sales_type", "sealed_key", "usage_code",
     "package_code", "extra_code",
@@ -228,6 +230,7 @@ def _make_tenant(
     )
     with tenant_scope(made.scope), unit_of_work() as session:
         shared = _furnish_tenant(session, settings, made, token, currency)
+    shared |= make_sign_up(made, token)
     _guard_user(settings, int(shared["guarded_user"]))
     owners = tuple(
         _make_owner(made, name, number, Decimal(amount), currency, timezone, shared)
@@ -434,6 +437,7 @@ def _furnish_tenant(
         "role": str(user.role_id),
         **_make_tasks(session, token),
         **make_packages(session, tenant, token, currency),
+        **make_vouchers(session, tenant, token, currency),
         "spare_role": str(spare_role.id),
         # of no tenant: the same one for everybody
         "platform_user": str(cast.make_platform_user("viewer@platform.example", "viewer")),
@@ -622,6 +626,7 @@ def _make_owner(
         ids |= _make_records(session, client, token)
         ids |= make_subscriptions(session, client, shared)
         ids |= make_tax_waits(session, client, token, UUID(ids["invoice"]))
+        ids |= make_redemption(session, client)
     return Owner(client, token, f"{amount:,}", {**shared, "client": str(client.id), **ids})
 
 

@@ -1,5 +1,6 @@
 """Actors of billing: automatic invoices, their files and mails, the proof of the ledger."""
 
+from contextlib import suppress
 from uuid import UUID
 
 from billing import (
@@ -15,9 +16,12 @@ from billing import (
     subscriptions,
     tax_filings,
     tax_waits,
+    voucher_redemptions,
 )
+from core.errors import NotFoundError
 from core.tenancy import current_scope
 from core.uow import unit_of_work
+from payments import voucher_redeeming
 from tenants import resellers
 from worker.broker import actor
 from worker.context import settings
@@ -123,6 +127,14 @@ def _take_turn(subscription_id: UUID) -> bool:
         return resellers.is_active(
             session, current_scope().home_reseller_id
         ) and subscriptions.take_turn(session, subscription_id)
+
+
+@actor(voucher_redemptions.JOB)
+def redeem_voucher(redemption_id: str) -> None:
+    """Look at the PIN that a client gave; nothing to do when its client was removed meanwhile."""
+    with suppress(NotFoundError), unit_of_work() as session:
+        if resellers.is_active(session, current_scope().home_reseller_id):
+            voucher_redeeming.redeem(session, UUID(redemption_id))
 
 
 @actor("billing.mail_report")

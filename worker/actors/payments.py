@@ -1,15 +1,18 @@
 """Actors of payments. The rows say what is open and the sweeps read them: charges never retry."""
 
+from contextlib import suppress
 from datetime import date
 from functools import partial
 from uuid import UUID
 
+from core.errors import NotFoundError
 from core.ids import new_id
 from core.tenancy import current_scope
 from core.uow import unit_of_work
 from payments import (
     auto_payment,
     card_letters,
+    client_sign_ups,
     events,
     lookups,
     on_the_fly,
@@ -23,7 +26,7 @@ from payments import (
 )
 from payments.gateway_accounts import OpenGateway, open_gateway
 from payments.patience import patience_of
-from tenants import resellers
+from tenants import resellers, sign_ups
 from worker.broker import actor
 from worker.context import settings
 
@@ -124,6 +127,14 @@ def tell_expiry(card_id: str) -> None:
 def forget_wallets(client_id: int) -> None:
     """Have the gateways forget the cards of a client that was removed for good."""
     wallets.forget_wallets(unit_of_work, _open_gateway(), client_id)
+
+
+@actor(sign_ups.JOB)
+def make_signed_up_client(sign_up_id: str) -> None:
+    """Make the client of somebody who has confirmed its address, or was approved."""
+    with suppress(NotFoundError), unit_of_work() as session:
+        if resellers.is_active(session, current_scope().home_reseller_id):
+            client_sign_ups.make_client(session, UUID(sign_up_id))
 
 
 def _open_gateway() -> OpenGateway:

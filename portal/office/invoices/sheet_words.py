@@ -44,6 +44,7 @@ _MOVEMENTS: dict[str, LazyString] = {
     "refund": _l("Refund"),
     "chargeback": _l("Chargeback"),
     "chargeback_reversal": _l("Chargeback won"),
+    "voucher": _l("Voucher"),
     "invoice": _l("Invoice"),
     "incoming_invoice": _l("Incoming invoice"),
     "credit_note": _l("Credit note"),
@@ -53,6 +54,7 @@ _REVERSED: dict[str, LazyString] = {
     "payment": _l("Payment taken back"),
     "refill": _l("Card payment taken back"),
     "refund": _l("Refund that did not arrive"),
+    "voucher": _l("Voucher taken back"),
     "invoice": _l("Void invoice"),
     "incoming_invoice": _l("Void incoming invoice"),
 }

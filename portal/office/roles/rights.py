@@ -26,6 +26,11 @@ SECTIONS: tuple[tuple[str, LazyString, LazyString], ...] = (
     ("transactions", _l("Transactions"), _l("Change: book payments and charges, reverse them")),
     ("invoices", _l("Invoices"), _l("Act: issue and send them")),
     ("payments", _l("Refills and cards"), _l("Act: charge a client’s saved card")),
+    (
+        "vouchers",
+        _l("Vouchers"),
+        _l("Change: make, activate and block them; Act: take their PINs out, once"),
+    ),
     ("terms", _l("Payment terms"), _l("when clients are invoiced and pay")),
     ("taxes", _l("Tax profiles"), _l("which taxes stand on invoices")),
     ("currencies", _l("Currencies"), _l("precision and exchange rates")),

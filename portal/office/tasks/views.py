@@ -102,6 +102,9 @@ def result(task_id: UUID) -> ResponseReturnValue:
 
 
 def _has_result(task: Task) -> bool:
+    if task.kind == "generate_vouchers":
+        # what it makes is shown, and given out once, by the series
+        return False
     if task.kind in FILE_KINDS:
         return task.result_size is not None
     return task.expires_at is not None and task.total > 0 and task.state in RESULT_STATES
@@ -131,7 +134,11 @@ def _delay_s(task: Task) -> int:
 
 
 def _continue_url(task: Task) -> str:
-    """Where a task that waits for its person goes on."""
+    """Where a task that waits for its person goes on, or where what it makes is shown."""
+    if task.kind == "generate_vouchers":
+        may_see = current_viewer().may(Permission.VOUCHERS_READ)
+        series_id = task.params["series"]
+        return url_for("office_vouchers.show", series_id=series_id) if may_see else ""
     endpoint = _CONTINUES.get(task.kind, "")
     waits = task.state in ("draft", "checked") and endpoint
     # an import of clients goes on in the name of who brought the file

@@ -31,6 +31,7 @@ WORDS: dict[str, LazyString] = {
     "client.restored": _l("A client is restored"),
     "client.erased": _l("A client is removed for good"),
     "balance.low": _l("A balance is low"),
+    "voucher.redeemed": _l("A voucher was redeemed"),
     "auto_payment.suspended": _l("Auto payment is suspended"),
     PING: _l("A try by hand"),
 }

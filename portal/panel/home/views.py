@@ -29,6 +29,7 @@ ENTRY_WORDS = {
     "refund": _l("Refunds"),
     "chargeback": _l("Chargebacks"),
     "chargeback_reversal": _l("Chargebacks won"),
+    "voucher": _l("Vouchers"),
     "charge": _l("Charges"),
     "invoice": _l("Invoices"),
     "credit_note": _l("Credit notes"),
