@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
-from billing import ledger_check, suretax_accounts, voucher_pins, vouchers
+from billing import ledger_check, suretax_accounts, vouchers
 from core import platform_uow, schema, uow
 from core.config import Settings, load_settings, use_development_site
 from core.db import Session
@@ -42,7 +42,6 @@ def main(context: click.Context) -> None:
     configure_logging(settings.log_level)
     platform_uow.configure(settings)
     queue.configure(settings)
-    voucher_pins.configure(settings)
     context.obj = settings
 
 
