@@ -18,6 +18,7 @@ from tests.tenancy.routes import Row, list_rows
 READS = [row for row in list_rows() if row.method == "GET" and row.endpoint != "static"]
 # Pages whose visit is an act, each with the reason.
 WRITING_READS = {
+    "GET /clients/sign-up/confirm/<token>": "counts the attempt, as the reset links do",
     "GET /login/reset/<token>": "whoever tries links is counted and slowed down",
     "GET /clients/login/reset/<token>": "whoever tries links is counted and slowed down",
 }
