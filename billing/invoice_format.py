@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_interval, format_skeleton
-from babel.numbers import NumberPattern, parse_pattern
+from babel.numbers import NumberPattern, get_decimal_symbol, get_group_symbol, parse_pattern
 
 from billing.invoice_pdf import InvoiceLabels
 from core.currencies import get_currency
@@ -100,16 +101,16 @@ class InvoiceFormatter:
         rounded = [round_amount(amount, LEDGER_PLACES) for amount in amounts]
         places = max((_needed_places(amount) for amount in rounded), default=0)
         places = max(places, self.total_places)
-        return [self._print(self._decimal_pattern(), amount, places, places) for amount in rounded]
+        return [self._number(amount, places, places) for amount in rounded]
 
     def rate(self, rate: Decimal) -> str:
         """A unit price: the decimals of a total at least, those of rates where it has them."""
         least = min(self.total_places, self.rate_places)
-        return self._print(self._decimal_pattern(), rate, least, self.rate_places)
+        return self._number(rate, least, self.rate_places)
 
     def quantity(self, quantity: Decimal, unit: str = "") -> str:
         """A quantity with its unit, for instance 1,204.5 min; up to six places."""
-        number = self._print(self._decimal_pattern(), quantity, 0, QUANTITY_PLACES)
+        number = self._number(quantity, 0, QUANTITY_PLACES)
         return f"{number}\u00a0{unit}" if unit else number
 
     def percent(self, percent: Decimal) -> str:
@@ -136,8 +137,9 @@ class InvoiceFormatter:
         printed = self._print(pattern, amount, min_places, max_places)
         return _LETTER_BESIDE_DIGIT.sub("\u00a0", printed)
 
-    def _decimal_pattern(self) -> NumberPattern:
-        return parse_pattern(self.locale.decimal_formats[None].pattern)
+    def _number(self, value: Decimal, min_places: int, max_places: int) -> str:
+        printed = _PlainNumbers.of(self.locale).write(round_amount(value, max_places), min_places)
+        return self._in_direction(printed)
 
     def _print(
         self,
@@ -151,14 +153,57 @@ class InvoiceFormatter:
         pattern = copy.copy(pattern)
         pattern.frac_prec = (min_places, max_places)
         rounded = round_amount(value, max_places if stored_places is None else stored_places)
-        printed = str(
-            pattern.apply(rounded, self.locale, currency=self.currency, currency_digits=False)
+        return self._in_direction(
+            str(pattern.apply(rounded, self.locale, currency=self.currency, currency_digits=False))
         )
+
+    def _in_direction(self, printed: str) -> str:
         if self.locale.text_direction == "rtl":
             # A mark keeps the minus on the left of its digits, where CLDR wants it; without it
             # the line's direction carries it to the right: 20.00-.
             printed = _BARE_MINUS.sub("\u200e-", printed)
         return printed
+
+
+@dataclass(frozen=True, slots=True)
+class _PlainNumbers:
+    """How a locale groups the digits of a number without a sign of currency.
+
+    Babel looks its symbols up for every number anew, which is most of the time that a long
+    invoice takes before it is drawn. Every locale's pattern is of this plain kind.
+    """
+
+    point: str
+    comma: str
+    first_group: int
+    next_groups: int
+    signs: tuple[str, str]
+
+    @classmethod
+    def of(cls, locale: Locale) -> "_PlainNumbers":
+        return _read_plain_numbers(str(locale))
+
+    def write(self, value: Decimal, min_places: int) -> str:
+        """The digits that `value` has, at least `min_places` after the point."""
+        whole, _, fraction = f"{value.copy_abs():f}".partition(".")
+        groups: list[str] = []
+        size = self.first_group
+        while len(whole) > size:
+            groups.insert(0, whole[-size:])
+            whole, size = whole[:-size], self.next_groups
+        fraction = fraction.rstrip("0").ljust(min_places, "0")
+        number = self.comma.join((whole, *groups))
+        sign = self.signs[value.is_signed()]
+        return f"{sign}{number}{self.point}{fraction}" if fraction else f"{sign}{number}"
+
+
+@cache
+def _read_plain_numbers(name: str) -> _PlainNumbers:
+    locale = Locale.parse(name)
+    pattern = parse_pattern(locale.decimal_formats[None].pattern)
+    return _PlainNumbers(
+        get_decimal_symbol(locale), get_group_symbol(locale), *pattern.grouping, pattern.prefix
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from uuid import UUID
 
+from sqlalchemy import select
+
 from billing.invoice_models import Invoice
 from billing.invoices import OUTGOING, get_invoice, lock_invoice, record
 from core.clock import now
 from core.db import Session
-from core.errors import ConflictError, InvalidInputError
+from core.errors import ConflictError, InvalidInputError, NotFoundError
 from mail import templates as mail_templates
 from mail.models import MailMessage
 from mail.queue import MailKind, queue_mail
@@ -21,8 +23,14 @@ def mail_invoice(session: Session, invoice_id: UUID) -> MailMessage | None:
     event says so and the invoice stays to be sent. Raises NotFoundError, ConflictError without
     a stored file.
     """
-    invoice = get_invoice(session, invoice_id)
-    session.refresh(invoice, with_for_update=True)
+    invoice = session.scalar(
+        select(Invoice)
+        .where(Invoice.id == invoice_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if invoice is None:
+        raise NotFoundError("Invoice not found.")
     if invoice.file_id is None:
         raise ConflictError("This invoice has no file yet.")
     if invoice.state != "to_send":

@@ -87,6 +87,7 @@ def create_invoice(
     schedule.advance(session, billing, period, zone)
     record(session, invoice, "create", {"total": (None, invoice.total)})
     if autoinvoice:
+        # what SureTax said of it is written after it, as of an issued one
         _issue(session, invoice)
     return invoice
 
@@ -105,6 +106,7 @@ def issue(session: Session, invoice_id: UUID) -> Invoice:
             _accept(session, invoice)
         else:
             _issue(session, invoice)
+            tax_filings.mark_issued(session, invoice)
     return invoice
 
 
@@ -129,7 +131,7 @@ def get_invoice(session: Session, invoice_id: UUID) -> Invoice:
 
 
 def find_invoice(session: Session, invoice_id: UUID) -> Invoice | None:
-    return session.scalar(select(Invoice).where(Invoice.id == invoice_id))
+    return session.get(Invoice, invoice_id)
 
 
 def store_file(session: Session, invoice_id: UUID) -> File:
@@ -225,9 +227,8 @@ def _insert(
 ) -> Invoice:
     totals = contents.totals
     parties = read_parties(session, client)
-    grace_days = session.scalar(
-        select(PaymentTerms.grace_days).where(PaymentTerms.id == billing.payment_terms_id)
-    )
+    terms_id = billing.payment_terms_id
+    terms = None if terms_id is None else session.get(PaymentTerms, terms_id)
     # last of all: nobody of this reseller gets a number until this transaction ends
     number = numbers.take_number(
         session,
@@ -251,7 +252,7 @@ def _insert(
         timezone=client.timezone,
         invoiced_at=dated.at,
         invoice_on=dated.on,
-        due_on=due_date(dated.on, grace_days or 0),
+        due_on=due_date(dated.on, 0 if terms is None else terms.grace_days),
         currency=balance.currency,
         net=totals.net,
         tax=totals.tax,
@@ -301,7 +302,6 @@ def _issue(session: Session, invoice: Invoice) -> None:
     invoice.state = "to_send"
     session.flush()
     record(session, invoice, "issue", {"state": ("to_verify", "to_send")})
-    tax_filings.mark_issued(session, invoice)
     allocation.allocate(session, invoice.reseller_id, invoice.client_id)
     jobs.enqueue(
         session,

@@ -122,4 +122,4 @@ def last_invoice_end(session: Session, client_id: int) -> datetime | None:
 def _find_terms(session: Session, billing: ClientBilling) -> PaymentTerms | None:
     if not billing.autoinvoicing or billing.payment_terms_id is None:
         return None
-    return session.scalar(select(PaymentTerms).where(PaymentTerms.id == billing.payment_terms_id))
+    return session.get(PaymentTerms, billing.payment_terms_id)

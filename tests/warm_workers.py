@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import cache
@@ -41,11 +41,22 @@ def _parent() -> "subprocess.Popen[str]":
 class WarmWorker:
     """One `dramatiq worker.main` in a process group of its own."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path, *, threads: int) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        threads: int,
+        arguments: Sequence[str] = ("worker.main",),
+    ) -> None:
         parent = _parent()
         assert parent.stdin is not None
         assert parent.stdout is not None
-        order = {"environment": dict(environment), "log": str(log), "threads": threads}
+        order = {
+            "environment": dict(environment),
+            "log": str(log),
+            "arguments": [*arguments, "--processes", "1", "--threads", str(threads)],
+        }
         parent.stdin.write(json.dumps(order) + "\n")
         parent.stdin.flush()
         self.pid = int(parent.stdout.readline())
@@ -71,7 +82,7 @@ class WarmWorker:
             time.sleep(0.01)
 
 
-def _become_worker(environment: dict[str, str], log: str, threads: int) -> None:
+def _become_worker(environment: dict[str, str], log: str, arguments: list[str]) -> None:
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -84,7 +95,7 @@ def _become_worker(environment: dict[str, str], log: str, threads: int) -> None:
     if offset_s:
         # its forks keep the moved clock
         time_machine.travel(now() + timedelta(seconds=offset_s), tick=True).start()
-    sys.argv = ["dramatiq", "worker.main", "--processes", "1", "--threads", str(threads)]
+    sys.argv = ["dramatiq", *arguments]
     runpy.run_module("dramatiq", run_name="__main__")
 
 

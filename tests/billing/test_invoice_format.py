@@ -1,10 +1,12 @@
 """Numbers, dates and words of an invoice are those of its reader."""
 
+import copy
 from dataclasses import astuple
 from datetime import date
 from decimal import Decimal
 
 import pytest
+from babel.numbers import parse_pattern
 from babel.support import NullTranslations
 
 from billing.invoice_format import InvoiceFormatter, invoice_labels, invoice_words
@@ -56,6 +58,18 @@ def test_rates_quantities_percents_and_days_are_written_in_full() -> None:
     assert formatter.day(date(2026, 3, 4)) == "March 4, 2026"
     period = formatter.period(date(2026, 2, 1), date(2026, 2, 28), get_zone("Europe/Berlin"))
     assert plain(period.replace("\n", " / ")) == "Feb 1 – 28, 2026 / Europe/Berlin"
+
+
+@pytest.mark.parametrize(
+    "locale", ["en", "de", "fr_CH", "hi", "es", "sv", "he", "ar", "en_IN", "bg"]
+)
+def test_our_quick_numbers_are_those_that_babel_writes(locale: str) -> None:
+    formatter = InvoiceFormatter.create(locale, "EUR")
+    for text in ("0", "-0.5", "7", "999", "1000", "-12345.678", "123456789012.000001", "0.1000"):
+        pattern = copy.copy(parse_pattern(formatter.locale.decimal_formats[None].pattern))
+        pattern.frac_prec = (0, 6)
+        written = formatter.quantity(D(text)).replace("\u200e", "")
+        assert written == pattern.apply(D(text), formatter.locale).replace("\u200e", "")
 
 
 def test_a_minus_stays_left_of_its_digits_in_hebrew() -> None:

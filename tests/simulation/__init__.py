@@ -1,0 +1,1 @@
+"""A year of billing in a moved time, with real workers that are killed."""
