@@ -68,6 +68,8 @@ def _fill(stage: Stage, clients: list[int], lines: int, workers: int) -> None:
     engine = create_engine(stage.postgres.url("postgres", "portal"))
     with engine.begin() as connection:
         for statement in (
+            "insert into client_billing (client_id, reseller_id)"
+            " select id, reseller_id from clients on conflict do nothing",
             "insert into client_companies (client_id, reseller_id, company_name, address,"
             " billing_email) select id, reseller_id, name || ' Ltd', E'1 Harbour Street\\nDublin',"
             " 'bills' || id || '@client.example' from clients",

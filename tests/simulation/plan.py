@@ -71,7 +71,8 @@ def make_plan(
 ) -> Plan:
     """Two clients in each zone, one monthly and one every so many days; a charge in `every` days.
 
-    `pace` is how many times further the looks are apart. Some charges lie on a local midnight to the microsecond, or one microsecond before it.
+    `pace` is how many times further the looks are apart. Some charges lie on a local midnight to
+    the microsecond, or one microsecond before it.
     """
     random = Random(seed)
     clients = tuple(
