@@ -59,6 +59,11 @@ class Plan:
     charges: tuple[PlannedCharge, ...]
     looks: tuple[datetime, ...]
 
+    @property
+    def begins_at(self) -> datetime:
+        """Before every charge and before the first day of every zone."""
+        return datetime.combine(self.first_on, time(), UTC) - timedelta(days=2)
+
 
 def make_plan(
     seed: int,

@@ -114,7 +114,7 @@ class Run:
 
     def steps(self) -> Iterator[datetime]:
         """Each look, with the charges of the time before it booked."""
-        before = self.plan.looks[0] - timedelta(days=3)
+        before = self.plan.begins_at
         for at in self.plan.looks:
             self.advance(before, at)
             yield at
@@ -298,14 +298,13 @@ def simulate(
     site: Site, plan: Plan, *, kills: int, workers: int, say: Callable[[str], None], name: str = ""
 ) -> Killer:
     """Both runs and the proof; SystemExit says what is wrong."""
-    beginning = plan.looks[0] - timedelta(days=3)
-    clock.set_time(site.clock, beginning)
+    clock.set_time(site.clock, plan.begins_at)
     with clock.followed(site.clock):
         calm = open_run(site, plan, f"calm{name}")
         begun = time.monotonic()
         expected = calm.run_calmly()
         say(f"without kills: {expected.words()} in {time.monotonic() - begun:.0f} s")
-        clock.set_time(site.clock, beginning)
+        clock.set_time(site.clock, plan.begins_at)
         killer = Killer(open_run(site, plan, f"killed{name}"), kills, workers)
         begun = time.monotonic()
         outcome = killer.run_and_kill()
