@@ -8,7 +8,7 @@ from tests.faults.rig import Rig
 from tests.simulation.plan import make_plan
 from tests.simulation.year import Site, simulate
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(600)]
 
 
 def test_killed_workers_bill_every_instant_once_and_the_same_as_workers_that_live(
