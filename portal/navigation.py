@@ -56,13 +56,13 @@ OFFICE = (
         _l("Customers"),
         (
             Entry(_l("Clients"), "office_clients.index", "users", Permission.CLIENTS_READ),
+            Entry(_l("Sign-ups"), "office_sign_ups.index", "user-plus", Permission.CLIENTS_READ),
             Entry(
                 _l("Clients templates"),
                 "office_client_templates.index",
                 "template",
                 Permission.TEMPLATES_READ,
             ),
-            Entry(_l("Sign-ups"), "office_sign_ups.index", "user-plus", Permission.CLIENTS_READ),
             Entry(_l("Packages"), "office_packages.index", "package", Permission.PACKAGES_READ),
             Entry(_l("Tags"), "office_tags.index", "tags", Permission.TAGS_READ),
         ),
@@ -78,6 +78,12 @@ OFFICE = (
             ),
             Entry(
                 _l("Invoices"), "office_invoices.index", "file-invoice", Permission.INVOICES_READ
+            ),
+            Entry(
+                _l("Autoinvoicing"),
+                "office_autoinvoicing.index",
+                "repeat",
+                Permission.INVOICES_READ,
             ),
             Entry(_l("Refills"), "office_refills.index", "credit-card", Permission.PAYMENTS_READ),
             Entry(_l("Vouchers"), "office_vouchers.index", "qrcode", Permission.VOUCHERS_READ),
@@ -97,12 +103,6 @@ OFFICE = (
                 Permission.PAYMENTS_READ,
             ),
             Entry(
-                _l("Autoinvoicing"),
-                "office_autoinvoicing.index",
-                "repeat",
-                Permission.INVOICES_READ,
-            ),
-            Entry(
                 _l("Import payments"),
                 "office_payment_imports.index",
                 "file-import",
@@ -114,7 +114,7 @@ OFFICE = (
         _l("Reports"),
         (
             Entry(_l("Balance report"), "office_reports.balance", "scale", Permission.REPORTS_READ),
-            Entry(_l("Aging"), "office_reports.aging", "hourglass", Permission.REPORTS_READ),
+            Entry(_l("Aging"), "office_reports.aging", "calendar", Permission.REPORTS_READ),
             Entry(_l("Revenue"), "office_reports.revenue", "chart-bar", Permission.REPORTS_READ),
         ),
     ),
@@ -174,7 +174,7 @@ OFFICE = (
             Entry(_l("Mail queue"), "office_mail.index", "mail", Permission.MAIL_READ),
             Entry(_l("Events log"), "office_events.index", "bell", Permission.EVENTS_READ),
             Entry(_l("Audit log"), "office_audit.index", "history", Permission.AUDIT_READ),
-            Entry(_l("Tasks"), "office_tasks.index", "checks", Permission.CLIENTS_READ),
+            Entry(_l("Tasks"), "office_tasks.index", "list-check", Permission.CLIENTS_READ),
         ),
     ),
 )

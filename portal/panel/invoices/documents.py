@@ -24,6 +24,7 @@ from portal.keyset import read_place
 from portal.listing import render_list
 from portal.panel.invoices import queries
 from portal.panel.invoices.blueprint import bp
+from portal.panel.invoices.tabs import make_tabs
 from portal.panel.me import my_id
 from tenants.clients import get_client
 from tenants.files import get_file
@@ -37,7 +38,10 @@ def credit_notes() -> ResponseReturnValue:
     with unit_of_work() as session:
         page = queries.read_credit_notes(session, read_place())
     return render_list(
-        "panel/invoices/credit_notes.html", "panel/invoices/_credit_notes.html", page=page
+        "panel/invoices/credit_notes.html",
+        "panel/invoices/_credit_notes.html",
+        page=page,
+        tabs=make_tabs("credit_notes"),
     )
 
 

@@ -1,6 +1,5 @@
 """Invoices: the list, one of them, and its PDF."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from flask import flash, make_response, redirect, url_for
@@ -12,9 +11,10 @@ from core.uow import unit_of_work
 from portal.access import current_user_timezone, panel_view
 from portal.htmx import render
 from portal.keyset import read_place
-from portal.listing import chosen, render_list, url_with
+from portal.listing import chosen, render_list
 from portal.panel.invoices import queries
 from portal.panel.invoices.blueprint import bp
+from portal.panel.invoices.tabs import make_tabs
 from portal.panel.movements import KIND_WORDS
 from portal.panel.open_invoices import PAID_WORDS
 from tenants.files import get_file
@@ -31,7 +31,7 @@ def index() -> ResponseReturnValue:
         "panel/invoices/_list.html",
         page=page,
         paid=paid,
-        tabs=_tabs(paid),
+        tabs=make_tabs(paid),
         day=today(current_user_timezone()),
         paid_words=PAID_WORDS,
     )
@@ -65,15 +65,3 @@ def download(invoice_id: UUID) -> ResponseReturnValue:
     response.content_type = file.media_type
     response.headers.set("Content-Disposition", "attachment", filename=file.name)
     return response
-
-
-def _tabs(paid: str) -> Sequence[dict[str, object]]:
-    words = {"all": _("All"), "open": _("Open"), "paid": _("Paid")}
-    return [
-        {
-            "label": words[name],
-            "href": url_with(paid=None if name == "all" else name),
-            "current": paid == name,
-        }
-        for name in queries.PAID
-    ] + [{"label": _("Credit notes"), "href": url_for(".credit_notes"), "current": False}]

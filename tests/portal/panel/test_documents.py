@@ -37,7 +37,10 @@ def text_of(content: bytes) -> str:
 
 
 def test_credit_notes_are_listed_and_their_file_is_the_stored_one(me: Browser, till: Till) -> None:
-    assert "No credit notes" in words(me.get(f"{URL}/credit-notes"))
+    empty = me.get(f"{URL}/credit-notes")
+    assert "No credit notes" in words(empty)
+    # the tabs that led here lead back
+    assert f'href="{URL}?paid=open"' in empty.get_data(as_text=True)
     invoice_id, note = credited(till)
     assert "The PDF is being made." in words(me.get(f"{URL}/credit-notes"))
     assert me.get(f"{URL}/credit-notes/{note.id}/file").status_code == 303
