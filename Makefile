@@ -53,6 +53,7 @@ bench: $(READY) ## Measure the claims of benchmarks/ against their references
 	$(BIN)/python -m benchmarks.ledger
 	$(BIN)/python -m benchmarks.clients_list
 	$(BIN)/python -m benchmarks.invoicing
+	$(BIN)/python -m benchmarks.charging
 
 chromium: ## Install Chromium for the browser journeys (as root on Debian; else say what to install)
 	@.ci/chromium

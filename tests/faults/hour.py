@@ -41,7 +41,7 @@ def main() -> int:
     arguments.add_argument("--round", type=int, help="only this round of the seed")
     arguments.add_argument("--workers", type=int, default=WORKERS)
     chosen = arguments.parse_args()
-    _be_quiet()
+    be_quiet()
     print(f"seed {chosen.seed}, {chosen.minutes:g} minutes, {chosen.workers} workers", flush=True)
     totals: Counter[str] = Counter()
     end = time.monotonic() + chosen.minutes * 60
@@ -130,7 +130,7 @@ def _tell_breach(rig: Rig, seed: int, number: int, breaches: list[str]) -> None:
             print(f"  {log.name}: {line[:1500]}")
 
 
-def _be_quiet() -> None:
+def be_quiet() -> None:
     """The web server's and the domain's own words would bury the figures."""
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     logging.disable(logging.ERROR)

@@ -80,6 +80,10 @@ class WorkerProcess:
     def thaw(self) -> None:
         self._worker.signal_all(signal.SIGCONT)
 
+    def signal(self, number: signal.Signals) -> None:
+        """To all of it; whoever sends it knows what comes of it."""
+        self._worker.signal_all(number)
+
     def end(self) -> None:
         self._worker.kill()
 

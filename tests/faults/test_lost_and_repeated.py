@@ -1,11 +1,16 @@
 """Answers get lost, messages come several times, and several tell the same at once."""
 
+import json
+
 import pytest
+import requests
 from sqlalchemy import func, select
 
 from core.ids import new_id
-from payments import attempts
+from payments import attempts, gateway_accounts
 from payments.models import GatewayEvent
+from sandbox.authorizenet.webhooks import signature_of
+from tenants.models import Event
 from tests.faults.rig import Rig, wait_for
 
 pytestmark = pytest.mark.fault
@@ -19,7 +24,9 @@ def count_events(rig: Rig, *, handled: bool = False) -> int:
         return session.scalars(wanted).one()
 
 
-@pytest.mark.parametrize("fault", ["drop_after", "drop_before"])
+@pytest.mark.parametrize(
+    "fault", ["drop_after", "drop_before", "http_500_after", "http_429", "unreadable_after"]
+)
 def test_an_answer_or_a_request_is_lost(rig: Rig, fault):
     card = rig.till.save_card()
     rig.sandbox.misbehave(fault)
@@ -85,6 +92,43 @@ def test_a_lost_answer_and_a_worker_killed_while_it_looks(rig: Rig):
     wait_for("the look-up under way", lambda: rig.till.attempt(refill_id).lease_owner is not None)
     worker.kill()
     rig.start_worker()
+    rig.settle(refill_id)
+    rig.prove_one_charge(refill_id)
+
+
+def test_an_event_of_a_stranger_gives_nothing_and_the_address_goes_on_working(rig: Rig):
+    """Signed with the key of another tenant's account at the same gateway."""
+    stranger = rig.till.sandbox.add_merchant(name="Globex")
+    refill_id = rig.till.request(rig.till.save_card())
+    rig.start_worker()
+    rig.wait_until_state(refill_id, "succeeded")
+    attempt = rig.till.attempt(refill_id)
+    body = json.dumps(
+        {
+            "notificationId": str(new_id()),
+            "eventType": "net.authorize.payment.authcapture.created",
+            "payload": {
+                "entityName": "transaction",
+                "id": attempt.gateway_ref,
+                "invoiceNumber": attempt.key,
+                "authAmount": 10.0,
+            },
+        }
+    ).encode()
+    with rig.till.work() as session:
+        account = gateway_accounts.get_account(session, rig.till.account_id)
+        address = gateway_accounts.webhook_url(account, rig.web_url)
+    header = signature_of(stranger.signature_key, body)
+    answer = requests.post(address, data=body, headers={"X-ANET-Signature": header}, timeout=20)
+    assert answer.status_code == 401
+    assert attempt.key not in answer.text
+    assert count_events(rig) == 0
+    with rig.till.work() as session:
+        codes = session.scalars(select(Event.code)).all()
+    assert codes.count("webhook_refused") == 1
+    rig.sandbox.control("webhooks", is_on=True)
+    rig.sandbox.control("webhooks/deliver")
+    wait_for("the true events", lambda: count_events(rig) > 0)
     rig.settle(refill_id)
     rig.prove_one_charge(refill_id)
 

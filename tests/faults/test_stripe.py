@@ -11,6 +11,7 @@ from payments import gateway_accounts
 from payments.models import GatewayEvent
 from sandbox.stripe.webhooks import signature_of
 from tests.faults.rig import Rig, wait_for
+from tests.warm_workers import CLOCK
 
 pytestmark = pytest.mark.fault
 
@@ -61,6 +62,66 @@ def test_an_answer_or_a_request_is_lost(rig: Rig, fault):
     rig.sandbox.misbehave(fault)
     rig.start_worker()
     refill_id = rig.till.request(card)
+    rig.settle(refill_id)
+    rig.prove_one_charge(refill_id)
+
+
+def test_frozen_before_sending_past_its_lease_and_back(rig: Rig):
+    card = rig.till.save_card()
+    refill_id = rig.request_without_job(card)
+    zombie = rig.start_worker()
+    with rig.stopped_before_sending(refill_id):
+        zombie.freeze()
+    rig.start_worker()
+    rig.settle(refill_id)
+    zombie.thaw()
+    time.sleep(2)
+    rig.prove_one_charge(refill_id)
+
+
+def test_redis_emptied_and_postgresql_crashes_while_stripe_answers(rig: Rig):
+    card = rig.till.save_card()
+    rig.start_worker()
+    # a letter that the crash cuts off waits for minutes
+    wait_for("the card's letter", lambda: all(one.state == "sent" for one in rig.till.mails()))
+    rig.sandbox.misbehave("delay_after", delay_s=2)
+    refill_id = rig.till.request(card)
+    rig.wait_until_charged()
+    rig.redis.flush()
+    rig.crash_postgresql()
+    rig.settle(refill_id)
+    rig.prove_one_charge(refill_id)
+
+
+def test_the_event_comes_before_the_answer_and_the_newest_first(rig: Rig):
+    card = rig.till.save_card()
+    rig.sandbox.misbehave("delay_after", delay_s=2)
+    rig.sandbox.control("webhooks", is_on=True, repeat=2, newest_first=True)
+    rig.start_worker()
+    refill_id = rig.till.request(card)
+    wait_for("events", lambda: count_events(rig) > 0)
+    rig.settle(refill_id)
+    rig.prove_one_charge(refill_id)
+
+
+@pytest.mark.parametrize("offset_s", ["3600", "-259200"])
+def test_a_worker_whose_clock_is_wrong(rig: Rig, offset_s):
+    """An hour ahead it sees every lease as over, three days behind none."""
+    card = rig.till.save_card()
+    rig.sandbox.misbehave("delay_after", delay_s=2)
+    right = rig.start_worker()
+    refill_id = rig.till.request(card)
+    rig.wait_until_charged()
+    right.kill()
+    wrong = rig.start_worker(**{CLOCK: offset_s})
+    rig.execute(f"update refills set next_look_at = now() where id = '{refill_id}'")
+    rig.sweep()
+    time.sleep(1)
+    wrong.kill()
+    rig.execute(
+        "update charge_attempts set lease_until = now() where lease_until > now() + interval '1 m'"
+    )
+    rig.start_worker()
     rig.settle(refill_id)
     rig.prove_one_charge(refill_id)
 

@@ -83,6 +83,8 @@ class ShownForm:
     fields: dict[str, list[str]] = field(default_factory=dict)
     choices: dict[str, list[str]] = field(default_factory=dict)
     controls: set[str] = field(default_factory=set)
+    # where a person can type words
+    texts: set[str] = field(default_factory=set)
 
 
 def read_forms(page_path: str, body: bytes) -> Iterator[ShownForm]:
@@ -101,6 +103,7 @@ def read_forms(page_path: str, body: bytes) -> Iterator[ShownForm]:
                 shown.fields,
                 shown.choices,
                 shown.controls,
+                shown.texts,
             )
     for verb in ("post", "put", "patch", "delete"):
         for element in tree.xpath(f"//*[@hx-{verb}]"):
@@ -163,11 +166,23 @@ def _read_fields(form: FormElement, shown: ShownForm) -> None:
         name = control.get("name")
         if name:
             shown.controls.add(name)
+            if _takes_words(control):
+                shown.texts.add(name)
         if not name or name == _TOKEN or control.get("disabled") is not None:
             continue
         value = _value(control, shown)
         if value is not None:
             shown.fields.setdefault(name, []).append(value)
+
+
+def _takes_words(control: HtmlElement) -> bool:
+    """Whether it is a field for words; a password is kept as its hash only."""
+    if control.get("disabled") is not None or control.get("readonly") is not None:
+        return False
+    kind = control.get("type", "text")
+    return control.tag == "textarea" or (
+        control.tag == "input" and kind in {"text", "search", "email", "tel", "url", "number"}
+    )
 
 
 def _value(control: HtmlElement, shown: ShownForm) -> str | None:

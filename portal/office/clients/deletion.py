@@ -8,6 +8,7 @@ from core.errors import ConflictError, InvalidInputError
 from core.uow import unit_of_work
 from payments import client_erasure
 from portal.access import office_view
+from portal.card_numbers import refuse_card_number, without_card_numbers
 from portal.htmx import hx, render, toast, wants_partial
 from portal.office.clients import deletion_queries, page_queries
 from portal.office.clients.blueprint import bp
@@ -67,9 +68,8 @@ def full_delete(client_id: int) -> ResponseReturnValue:
 def full_delete_now(client_id: int) -> ResponseReturnValue:
     try:
         with unit_of_work() as session:
-            erased = client_erasure.erase_client(
-                session, client_id, typed_name=request.form.get("typed", "")
-            )
+            typed = refuse_card_number(request.form.get("typed", ""), "typed")
+            erased = client_erasure.erase_client(session, client_id, typed_name=typed)
     except InvalidInputError as error:
         return _draw_full_delete(client_id, status=422, wrong=refusal(error))
     except ConflictError as error:
@@ -125,7 +125,7 @@ def _draw_full_delete(
         head=head,
         still_open=still_open,
         wrong=wrong,
-        typed=request.form.get("typed", ""),
+        typed=without_card_numbers(request.form).get("typed", ""),
         messages=messages or [],
     )
     return hx(page, trigger={"dialog:open": {}}) if status == 200 else page

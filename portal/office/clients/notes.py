@@ -45,6 +45,8 @@ def create_note(client_id: int) -> ResponseReturnValue:
     """Add a note; the same drawn form sent twice adds it once."""
     note_id = read_form_id("note_id")
     form = NoteForm(request.form)
+    if not form.validate():
+        return _draw(client_id, form, note_id, status=422)
     try:
         with unit_of_work() as session:
             client_notes.create_note(
@@ -77,6 +79,8 @@ def update_note(client_id: int, note_id: UUID) -> ResponseReturnValue:
     with unit_of_work() as session:
         head = page_queries.get_head(session, client_id)
         note = client_notes.get_note(session, client_id, note_id)
+    if not form.validate():
+        return _draw_form(head.id, head.name, note, form, status=422)
     try:
         with unit_of_work() as session:
             client_notes.update_note(

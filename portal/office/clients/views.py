@@ -17,6 +17,7 @@ from core.uow import unit_of_work
 from payments import client_templates as whole_templates
 from payments.client_templates import TemplateValues
 from portal.access import NOT_IN_ROLE, office_view
+from portal.card_numbers import without_card_numbers
 from portal.htmx import hx, render, toast, wants_partial
 from portal.office.client_rights import BLOCK_PERMISSIONS
 from portal.office.clients import merging, queries, saving
@@ -251,7 +252,9 @@ def _fill(session: Session, page: FormPage, reseller_id: int) -> Response:
         forms.general.template_id.errors = [refusal(error)]
         return page.draw(forms, request.form, 422)
     values: TemplateValues = whole_templates.get_values(session, template)
-    sent, page.filled, page.offer = fill(request.form, forms, values, page.shown, page.make)
+    sent, page.filled, page.offer = fill(
+        without_card_numbers(request.form), forms, values, page.shown, page.make
+    )
     sent = put_in(sent, _chosen_template(template.id))
     return page.draw(page.make(sent), sent)
 

@@ -12,6 +12,7 @@ from core.sheet_reader import MOST_BYTES
 from core.tenancy import current_scope
 from core.uow import unit_of_work
 from portal.access import office_view
+from portal.card_numbers import refuse_card_number, without_card_numbers
 from portal.htmx import render
 from portal.office.currencies.blueprint import bp, open_reseller
 from portal.office.currencies.forms import RatesFileForm
@@ -32,12 +33,13 @@ def choose_file() -> ResponseReturnValue:
 @office_view(Permission.CURRENCIES_WRITE)
 def import_file() -> ResponseReturnValue:
     """Look at the rows; only the second button writes them. Sent twice they are the same."""
-    form = RatesFileForm(request.form)
+    form = RatesFileForm(without_card_numbers(request.form))
     is_import = request.form.get("action") == "import"
     lines: list[RateLine] = []
     with unit_of_work() as session:
         reseller = open_reseller(session)
     try:
+        refuse_card_number(request.form.get("text", ""), "text")
         content = _read_content(form)
         with unit_of_work() as session:
             lines = exchange_rate_import.read_rates(session, reseller.id, content)

@@ -21,6 +21,7 @@ from core.money import parse_amount
 from core.uow import unit_of_work
 from core.zones import get_zone
 from portal.access import office_view
+from portal.card_numbers import refuse_card_number, without_card_numbers
 from portal.htmx import render
 from portal.office import client_choice
 from portal.office.client_choice import ChosenClient
@@ -80,7 +81,10 @@ def allocate_payment(transaction_id: UUID) -> ResponseReturnValue:
 def allocate(invoice_id: UUID, transaction_id: UUID) -> ResponseReturnValue:
     """Put some of the payment on the invoice; a second click is refused."""
     try:
-        amount = parse_amount(request.form.get("amount", "").strip(), get_locale() or "en")
+        amount = parse_amount(
+            refuse_card_number(request.form.get("amount", ""), "amount").strip(),
+            get_locale() or "en",
+        )
         with unit_of_work() as session:
             invoice = allocation_by_hand.allocate(
                 session,
@@ -166,7 +170,7 @@ def _draw(side: Side, rows: Sequence[Row], wrong: UUID | None, message: str) -> 
         rows=rows,
         wrong=wrong,
         message=message,
-        typed=request.form.get("amount", "") if message else "",
+        typed=without_card_numbers(request.form).get("amount", "") if message else "",
         most=MOST,
     )
 

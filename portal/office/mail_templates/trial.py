@@ -16,6 +16,7 @@ from mail.queue import SUBJECT_LENGTH, MailKind, queue_mail
 from mail.template_language import TemplateProblem
 from mail.template_source import TemplateSource
 from portal.access import current_viewer, office_view
+from portal.card_numbers import without_card_numbers
 from portal.fields import put_error
 from portal.headers import allow_own_frame, show_foreign_markup
 from portal.htmx import hx, render, toast, wants_partial
@@ -33,7 +34,7 @@ _EMPTY = "<!doctype html><title>-</title>"
 @office_view(Permission.TEMPLATES_WRITE)
 def preview(letter: str) -> ResponseReturnValue:
     """Subject and plain text as they would be sent, or what is wrong."""
-    form = TemplateForm(request.form)
+    form = TemplateForm(without_card_numbers(request.form))
     with unit_of_work() as session:
         desk = views.desk_of(session, letter, form)
         client = samples.find_client(session, desk.reseller.id, form.as_client.data or "")
@@ -57,7 +58,7 @@ def preview(letter: str) -> ResponseReturnValue:
 @office_view(Permission.TEMPLATES_WRITE)
 def preview_html(letter: str) -> ResponseReturnValue:
     """The HTML part, for a frame: no script, request or form of it works."""
-    form = TemplateForm(request.form)
+    form = TemplateForm(without_card_numbers(request.form))
     with unit_of_work() as session:
         desk = views.desk_of(session, letter, form)
         written, _problem = _try(session, desk, form.to_source(), form.as_client.data or "")
@@ -83,6 +84,8 @@ def send_test(letter: str) -> ResponseReturnValue:
     form = TemplateForm(request.form)
     with unit_of_work() as session:
         desk = views.desk_of(session, letter, form)
+        if not form.validate():
+            return views.draw(session, desk, form, status=422)
         written, refused = _try(session, desk, form.to_source(), form.as_client.data or "")
         problem = refused if written is None else _queue(session, desk, written)
         if problem is not None:

@@ -19,6 +19,7 @@ from core.sheet_reader import MOST_BYTES, look_at
 from core.tenancy import current_scope
 from core.uow import unit_of_work
 from portal.access import current_viewer, office_view
+from portal.card_numbers import refuse_card_number
 from portal.fields import id_or_none
 from portal.htmx import render
 from portal.office.form_ids import read_form_id
@@ -113,6 +114,7 @@ def choose(task_id: UUID) -> ResponseReturnValue:
             if not number.isascii() or not number.isdecimal() or len(number) > 9:
                 raise NotFoundError("There is no such line to choose for.")
             try:
+                refuse_card_number(text, "whose")
                 payment_import.choose_client(session, task, int(number), text[:200])
             except InvalidInputError as error:
                 line = queries.find_line(session, task.id, int(number))
