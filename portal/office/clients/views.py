@@ -125,10 +125,11 @@ def choose_reseller() -> ResponseReturnValue:
         page = read_new(session, chosen)
         page.request_id = read_form_id("request_id")
         _carry_on(page)
-        forms = page.make(request.form)
+        typed = without_card_numbers(request.form)
+        forms = page.make(typed)
         if _has_foreign_choice(forms):
-            return page.draw(forms, request.form, 422)
-        sent = begin_anew(request.form, forms, page.make(None), page.shown)
+            return page.draw(forms, typed, 422)
+        sent = begin_anew(typed, forms, page.make(None), page.shown)
         template_id = forms.general.template_id.data
         if template_id and not client_templates.is_of(session, chosen.id, template_id):
             sent = put_in(sent, _chosen_template(None))
@@ -233,28 +234,26 @@ def _draw_stale(client_id: int, mine: ClientForms, error: StaleVersionError) -> 
 
 def _fill(session: Session, page: FormPage, reseller_id: int) -> Response:
     _carry_on(page)
-    forms = page.make(request.form)
+    # drawn again without being checked
+    typed = without_card_numbers(request.form)
+    forms = page.make(typed)
     if _has_foreign_choice(forms):
-        return page.draw(forms, request.form, 422)
+        return page.draw(forms, typed, 422)
     choice = request.form.get("choose")
     if choice is not None:
-        sent = (
-            request.form if page.offer is None else merging.choose(request.form, page.offer, choice)
-        )
+        sent = typed if page.offer is None else merging.choose(typed, page.offer, choice)
         return page.draw(page.make(sent), sent)
     template_id = forms.general.template_id.data
     if template_id is None:
-        sent = put_in(request.form, _chosen_template(None))
+        sent = put_in(typed, _chosen_template(None))
         return page.draw(page.make(sent), sent)
     try:
         template = client_templates.check_choice(session, reseller_id, template_id)
     except InvalidInputError as error:
         forms.general.template_id.errors = [refusal(error)]
-        return page.draw(forms, request.form, 422)
+        return page.draw(forms, typed, 422)
     values: TemplateValues = whole_templates.get_values(session, template)
-    sent, page.filled, page.offer = fill(
-        without_card_numbers(request.form), forms, values, page.shown, page.make
-    )
+    sent, page.filled, page.offer = fill(typed, forms, values, page.shown, page.make)
     sent = put_in(sent, _chosen_template(template.id))
     return page.draw(page.make(sent), sent)
 
