@@ -29,7 +29,8 @@ def record_refund(
     """Book money that a gateway gave back, once per `refund_id`, which becomes the transaction's.
 
     `amount` is positive, in the payment's currency. None when the payment was reversed: then all
-    of it left the books before. Raises InvariantError for more than is left of it.
+    of it left the books before. Raises InvariantError for refunds of more than came in; what the
+    bank took back meanwhile does not count: then the client has it twice, and the books say so.
     """
     return _record(session, refund_id, payment_id, "refund", -amount, reason)
 
@@ -97,6 +98,16 @@ def read_returned(session: Session, payment_id: UUID) -> Decimal:
     return -Decimal(total or 0)
 
 
+def _read_refunded(session: Session, payment_id: UUID) -> Decimal:
+    """What refunds alone moved of a payment, negative."""
+    total = session.scalar(
+        select(func.coalesce(func.sum(Transaction.total), 0)).where(
+            Transaction.payment_id == payment_id, Transaction.kind == "refund"
+        )
+    )
+    return Decimal(total or 0)
+
+
 def check_reversible(session: Session, original: Transaction) -> None:
     """Raises ConflictError for what a gateway moved, or a payment of which a part went back."""
     if original.kind in KINDS:
@@ -129,7 +140,7 @@ def _record(
         return None
     if payment.kind != "payment" or payment.status != "approved" or payment.reverses_id:
         raise InvariantError("only an approved payment can be given back")
-    if kind == "refund" and payment.total - read_returned(session, payment_id) + amount < 0:
+    if kind == "refund" and payment.total + _read_refunded(session, payment_id) + amount < 0:
         raise InvariantError("more than is left of a payment was given back")
     at = now()
     made = _insert(session, payment, source_id, kind, amount, reason, at)

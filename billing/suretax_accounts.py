@@ -29,7 +29,7 @@ _SHOWN = 4
 
 @dataclass(frozen=True, slots=True)
 class AccountWish:
-    """What a form says; an empty `validation_key` keeps the stored one."""
+    """What a form says; an empty `validation_key` keeps the stored one, at the same address."""
 
     client_number: str
     validation_key: str = ""
@@ -67,9 +67,8 @@ def save_account(
     if wish.enabled:
         _check_numbers(session, reseller_id)
     key = suretax_rules.check_validation_key(wish.validation_key)
+    _require_key(account, checked, key)
     if account is None:
-        if not key:
-            raise InvalidInputError("Enter the validation key.", "validation_key")
         account = SureTaxAccount(reseller_id=reseller_id, version=0, sealed_key="")
         session.add(account)
     before = {} if version is None else _facts(account)
@@ -222,6 +221,18 @@ def _says_the_same(
     stored = secrets.decrypt(settings.credential_key_ring, place, account.sealed_key)
     is_same_key = not key or hmac.compare_digest(key.encode(), stored.encode())
     return is_same_key and all(getattr(account, name) == value for name, value in checked.items())
+
+
+def _require_key(account: SureTaxAccount | None, checked: dict[str, object], key: str) -> None:
+    if key:
+        return
+    if account is None:
+        raise InvalidInputError("Enter the validation key.", "validation_key")
+    if checked["service"] == "own" and account.own_url != checked["own_url"]:
+        # else the stored key could be sent to a server of somebody's choice
+        raise InvalidInputError(
+            "Enter the validation key again for another address.", "validation_key"
+        )
 
 
 def _check_numbers(session: Session, reseller_id: int) -> None:

@@ -6,7 +6,6 @@ REST as documented: POST `<address>/Services/V07/SureTax.asmx/PostRequest` with 
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -22,7 +21,8 @@ QUOTE, FINAL = "Q", "0"
 _PATH = "/Services/V07/SureTax.asmx/"
 _TIMEOUT_S = 30.0
 _MOST_BYTES = 4_000_000
-_WRAPPED = re.compile(rb"<string[^>]*>(.*)</string>", re.DOTALL)
+# a tenant's own server may answer: what is written out must stay short
+_MOST_PLACES = 18
 _REASON_LENGTH = 300
 
 
@@ -177,14 +177,24 @@ def _tax(group: Mapping[str, Any], one: Mapping[str, Any]) -> Tax:
 
 def _unwrap(body: bytes) -> Mapping[str, Any]:
     """The JSON object, from its XML or JSON wrapping or bare; raises ValueError."""
-    wrapped = _WRAPPED.search(body)
-    text = unescape(wrapped[1].decode()) if wrapped else body.decode()
-    told = json.loads(text, parse_float=Decimal)
-    if isinstance(told, dict) and isinstance(told.get("d"), str):
-        told = json.loads(told["d"], parse_float=Decimal)
+    wrapped = _inside(body)
+    text = body.decode() if wrapped is None else unescape(wrapped.decode())
+    try:
+        told = json.loads(text, parse_float=Decimal)
+        if isinstance(told, dict) and isinstance(told.get("d"), str):
+            told = json.loads(told["d"], parse_float=Decimal)
+    except (RecursionError, ArithmeticError) as error:
+        raise ValueError("no answer has this form") from error
     if not isinstance(told, dict) or "ResponseCode" not in told:
         raise ValueError("not an answer of SureTax")
     return told
+
+
+def _inside(body: bytes) -> bytes | None:
+    """What `<string …>` holds, each byte looked at once however often the tag comes."""
+    begins, ends = body.find(b"<string"), body.rfind(b"</string>")
+    opened = body.find(b">", begins)
+    return body[opened + 1 : ends] if -1 < begins < opened < ends else None
 
 
 def _why(told: Mapping[str, Any], text: str) -> str:
@@ -203,7 +213,11 @@ def _text(value: object) -> str:
 
 
 def _number(value: object) -> Decimal:
-    number = Decimal(_text(value) or "0")
-    if not number.is_finite():
+    text = _text(value) or "0"
+    number = Decimal(text)
+    if not number.is_finite() or len(text) > 2 * _MOST_PLACES:
         raise ValueError("not a number")
+    if not -_MOST_PLACES <= int(number.as_tuple().exponent) <= _MOST_PLACES:
+        # 1E+999999999 is short, and a gigabyte once it is written out
+        raise ValueError("not a number of money")
     return number

@@ -197,7 +197,11 @@ def request_look(session: Session, refund: Refund) -> None:
 
 
 def check_no_refund(session: Session, transaction_id: UUID) -> None:
-    """Raises ConflictError while money of this payment is on its way back."""
+    """Raises ConflictError while money of this payment is on its way back.
+
+    The refill stays locked, so that nobody asks for a refund while the payment is reversed.
+    """
+    session.execute(select(Refill.id).where(Refill.id == transaction_id).with_for_update())
     if find_open(session, transaction_id) is not None:
         raise ConflictError("A refund of this payment is under way. Wait until it has ended.")
 

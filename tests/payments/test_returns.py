@@ -16,7 +16,10 @@ from payments import (
     held,
     reconciliation,
     reconciling,
+    refills,
+    refunding,
     refunds,
+    returns,
 )
 from payments.auto_payment import AutoPayment
 from payments.gateways.base import (
@@ -118,7 +121,41 @@ def refund_there(till: Till, refill_id: UUID, amount: str) -> str:
     return answer.gateway_ref
 
 
+def _bank_is_first(till: Till, refill_id: UUID):
+    """A gateway that gives back, and before it answers the chargeback is booked."""
+
+    def open_gateway(account):
+        opened = till.open_gateway(account)
+        refund = opened.refund
+
+        def give_back(request, **details):
+            answer = refund(request, **details)
+            with till.work() as session:
+                refill = refills.lock_refill(session, refill_id)
+                returns._charge_back(session, refill, refill.credited)
+            return answer
+
+        opened.refund = give_back
+        return opened
+
+    return open_gateway
+
+
 class TestChargebacks:
+    def test_one_that_comes_while_a_refund_is_on_its_way_does_not_hide_it(self, any_till: Till):
+        """Both left the account: the bank took all of it, and the gateway gave a part besides."""
+        till = any_till
+        refill_id = paid(till)
+        settle(till)
+        refund_id = ask(till, refill_id, "20.00")
+        gateway = _bank_is_first(till, refill_id)
+
+        refunding.send_refund(till.work, gateway, refund_id)
+
+        assert given_back(till) == ["20.00"]
+        assert refund_of(till, refund_id).state == "succeeded"
+        assert (till.live(), till.books_are_right()) == (-20, True)
+
     def test_it_is_booked_once_and_won_back_once(self, any_till: Till, gateway):
         till = any_till
         with till.work() as session:

@@ -115,6 +115,27 @@ def test_an_empty_key_keeps_the_stored_one(as_owner: Browser, numbered: Tenant) 
     assert (after.business_unit, after.sealed_key) == ("EAST", before.sealed_key)
 
 
+def test_the_key_is_not_sent_to_another_address_by_who_does_not_know_it(
+    as_owner: Browser, numbered: Tenant
+) -> None:
+    as_owner.post(f"{SURETAX}{numbered.id}", data=form())
+    for service in ("own", "test"):
+        elsewhere = form(
+            version="1", validation_key="", service=service, own_url="http://127.0.0.1:8"
+        )
+        answer = as_owner.post(f"{SURETAX}{numbered.id}", data=elsewhere)
+        assert answer.status_code == (422 if service == "own" else 303)
+    assert (
+        "Enter the validation key again"
+        in as_owner.post(
+            f"{SURETAX}{numbered.id}",
+            data=form(version="2", validation_key="", own_url="http://127.0.0.1:8"),
+        ).text
+    )
+    (kept,) = desk.stored(numbered, SureTaxAccount)
+    assert (kept.service, kept.own_url) == ("test", "")
+
+
 def test_who_was_slower_is_told(as_owner: Browser, numbered: Tenant) -> None:
     as_owner.post(f"{SURETAX}{numbered.id}", data=form())
     as_owner.post(f"{SURETAX}{numbered.id}", data=form(version="1", business_unit="EAST"))
