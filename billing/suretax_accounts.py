@@ -226,13 +226,14 @@ def _says_the_same(
 def _require_key(account: SureTaxAccount | None, checked: dict[str, object], key: str) -> None:
     if key:
         return
-    if account is None:
-        raise InvalidInputError("Enter the validation key.", "validation_key")
-    if checked["service"] == "own" and account.own_url != checked["own_url"]:
+    is_elsewhere = (
+        account is not None
+        and checked["service"] == "own"
+        and account.own_url != checked["own_url"]
+    )
+    if account is None or is_elsewhere:
         # else the stored key could be sent to a server of somebody's choice
-        raise InvalidInputError(
-            "Enter the validation key again for another address.", "validation_key"
-        )
+        raise InvalidInputError("Enter the validation key.", "validation_key")
 
 
 def _check_numbers(session: Session, reseller_id: int) -> None:

@@ -32,8 +32,11 @@ def configure(settings: Settings) -> None:
     _rings[:] = [settings.credential_key_ring]
 
 
-def check_length(length: int, quantity: int) -> None:
-    """Raises InvalidInputError where so many PINs of this length could be guessed."""
+def check_length(length: int, quantity: int, *, live: int = 0) -> None:
+    """Raises InvalidInputError where so many PINs of this length could be guessed.
+
+    `live`: vouchers that can be found by such a PIN already.
+    """
     if length not in LENGTHS:
         raise InvalidInputError(
             "A PIN has %(first)s to %(last)s digits.",
@@ -41,7 +44,7 @@ def check_length(length: int, quantity: int) -> None:
             first=LENGTHS[0],
             last=LENGTHS[-1],
         )
-    most = 10**length // _GUESSES
+    most = max(0, 10**length // _GUESSES - live)
     if quantity > most:
         raise InvalidInputError(
             "With PINs of %(length)s digits make at most %(count)s vouchers: more could be guessed."

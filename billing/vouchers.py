@@ -244,7 +244,8 @@ def _checked(session: Session, reseller_id: int, wish: Wish) -> Wish:
         raise InvalidInputError("Another series has this name.", "name")
     if not 1 <= wish.quantity <= MOST:
         raise InvalidInputError("Make 1 to %(most)s vouchers at once.", "quantity", most=MOST)
-    voucher_pins.check_length(wish.pin_length, wish.quantity)
+    live = _count_live(session, reseller_id, wish.pin_length)
+    voucher_pins.check_length(wish.pin_length, wish.quantity, live=live)
     note = clean_line(wish.note)
     if len(note) > NOTE_LENGTH:
         raise InvalidInputError("Use at most %(count)s characters.", "note", count=NOTE_LENGTH)
@@ -260,6 +261,30 @@ def _checked(session: Session, reseller_id: int, wish: Wish) -> Wish:
         is_active=wish.is_active,
         note=note,
     )
+
+
+def _count_live(session: Session, reseller_id: int, pin_length: int) -> int:
+    """Vouchers of all series, also those still to be made, that a PIN of this length may hit."""
+    made = session.scalar(
+        select(func.count())
+        .select_from(Voucher)
+        .join(
+            VoucherSeries,
+            (VoucherSeries.reseller_id == Voucher.reseller_id)
+            & (VoucherSeries.id == Voucher.series_id),
+        )
+        .where(
+            Voucher.reseller_id == reseller_id,
+            Voucher.state.in_(("new", "active", "blocked")),
+            VoucherSeries.pin_length == pin_length,
+        )
+    )
+    missing = session.scalar(
+        select(func.coalesce(func.sum(VoucherSeries.quantity - VoucherSeries.made), 0)).where(
+            VoucherSeries.reseller_id == reseller_id, VoucherSeries.pin_length == pin_length
+        )
+    )
+    return int(made or 0) + int(missing or 0)
 
 
 def _checked_amount(amount: Decimal, currency: str) -> Decimal:

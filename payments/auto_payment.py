@@ -28,6 +28,8 @@ _CARD_CHANGED = Words("The card to be charged has changed.")
 # What would be charged, and is not: a step, once until something else happens.
 _HELD_BACK = (Why.CAP_REACHED, Why.TOO_LITTLE)
 # What the rules write and no form does.
+# who disputes a payment does not end the suspension by itself
+DISPUTED = "The client's bank took back a payment."
 _ROW_OF_DECLINES = (
     "declines_in_row",
     "declines_forgotten_at",
@@ -190,11 +192,15 @@ def resume(session: Session, client_id: int) -> None:
 
 
 def card_changed(session: Session, client_id: int) -> None:
-    """Another card is the default now, or it has new details: old declines count no more."""
+    """Another card is the default now, or it has new details: old declines count no more.
+
+    A suspension for a chargeback stays: that one only the staff end.
+    """
     if find_row(session, client_id) is not None:
         client = clients.get_client(session, client_id)
         row = lock_row(session, client_id)
-        _end_row_of_declines(session, client, row, "card", _CARD_CHANGED)
+        if row.suspended_at is None or row.suspended_reason != DISPUTED:
+            _end_row_of_declines(session, client, row, "card", _CARD_CHANGED)
 
 
 def _end_row_of_declines(

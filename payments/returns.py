@@ -188,11 +188,14 @@ def _win_back(session: Session, refill: Refill) -> str:
 def _suspend_auto_payment(session: Session, refill: Refill) -> None:
     """Who disputes a payment is not charged by itself again until the staff say so."""
     row = auto_payment.find_row(session, refill.client_id)
-    if row is None or not row.enabled or row.suspended_at is not None:
+    if row is None or not row.enabled:
         return
     row = auto_payment.lock_row(session, refill.client_id)
-    row.suspended_at = now()
-    row.suspended_reason = "The client's bank took back a payment."
+    if row.suspended_at is not None and row.suspended_reason == auto_payment.DISPUTED:
+        return
+    # declines may have suspended it before: another card ends that, and not this
+    row.suspended_at = row.suspended_at or now()
+    row.suspended_reason = auto_payment.DISPUTED
     row.next_try_at = None
     auto_steps.record_step(
         session,

@@ -4,6 +4,7 @@ Who asks is nobody yet: asking and confirming run with the platform's role, in n
 Whether an address or a login is known already is told by mail only, to who reads the address.
 """
 
+import re
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
@@ -33,6 +34,10 @@ JOB = "payments.make_signed_up_client"
 LIFETIME = timedelta(hours=48)
 """How long the mailed link works; then the wish is forgotten."""
 _DAY = timedelta(days=1)
+_ADDRESS = re.compile(
+    r"://|www\.|\.[a-z]{2,}/|[\w-]{2,}\.(com|net|org|info|biz|io|me|ru|cn|xyz|top|site|shop|online)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,8 @@ class Wish:
 def checked_wish(session: Session, reseller: Reseller, rules: Rules, wish: Wish) -> Wish:
     """The wish as it is kept; raises InvalidInputError naming the field."""
     name, login = clean_line(wish.name), clean_line(wish.login)
-    if not name:
+    if not name or _ADDRESS.search(name):
+        # the letter to an address that nobody has proven says it: no advertisement by our mail
         raise InvalidInputError("Enter your name.", "name")
     for field, text, most in (
         ("name", name, NAME_LENGTH),

@@ -404,6 +404,14 @@ def test_pins_so_short_that_they_could_be_guessed_are_refused(acme: Books):
     assert refused.value.field == "pin_length"
 
 
+def test_many_small_series_are_as_easy_to_guess_as_a_large_one(acme: Books):
+    make_series(acme, "A", quantity=60, pin_length=10)
+    with pytest.raises(InvalidInputError) as refused:
+        make_series(acme, "B", quantity=41, pin_length=10)
+    assert (refused.value.field, refused.value.values["count"]) == ("pin_length", 40)
+    make_series(acme, "B", quantity=40, pin_length=10)
+
+
 def test_a_pin_is_found_under_an_older_key_too(acme: Books, settings):
     pin = take(acme, make_series(acme))[0]
     ring = {"k2": b"\1" * 32, **settings.credential_key_ring}

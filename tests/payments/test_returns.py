@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
+from core.clock import now
 from core.errors import ConflictError, InvalidInputError, NotFoundError
 from core.ids import new_id
 from payments import (
@@ -142,6 +143,30 @@ def _bank_is_first(till: Till, refill_id: UUID):
 
 
 class TestChargebacks:
+    def test_a_new_card_does_not_end_the_suspension(self, any_till: Till, gateway):
+        """Whether it was declines or nothing that had suspended the automatic charges before."""
+        till = any_till
+        with till.work() as session:
+            client = get_client(session, till.client.id)
+            auto_payment.save_auto_payment(session, client, AutoPayment(enabled=True))
+        refill_id = paid(till)
+        settle(till)
+        with till.work() as session:
+            row = auto_payment.lock_row(session, till.client.id)
+            row.suspended_at, row.suspended_reason = now(), "The card was declined."
+        charge_back(till, gateway, refill_id)
+        compare(till)
+
+        with till.work() as session:
+            auto_payment.card_changed(session, till.client.id)
+            row = auto_payment.lock_row(session, till.client.id)
+            assert (row.suspended_at is not None, row.suspended_reason) == (
+                True,
+                auto_payment.DISPUTED,
+            )
+            auto_payment.resume(session, till.client.id)
+            assert row.suspended_at is None
+
     def test_one_that_comes_while_a_refund_is_on_its_way_does_not_hide_it(self, any_till: Till):
         """Both left the account: the bank took all of it, and the gateway gave a part besides."""
         till = any_till

@@ -217,6 +217,17 @@ def test_a_mistake_is_told_at_its_field(
     assert stored() == []
 
 
+@pytest.mark.parametrize(
+    "name", ["You won! https://evil.example/x", "call www.evil.example", "evil.com", "bit.ly/abc"]
+)
+def test_nobody_advertises_by_our_mail_to_strangers(
+    stranger: Browser, acme: Tenant, name: str
+) -> None:
+    allow(acme)
+    answer = stranger.post(f"{URL}?portal={acme.code}", data=form(name=name))
+    assert (answer.status_code, "Enter your name." in answer.text) == (422, True)
+
+
 def test_the_same_form_sent_twice_is_one_wish_and_one_mail(stranger: Browser, acme: Tenant) -> None:
     allow(acme)
     one = str(new_id())
