@@ -40,6 +40,8 @@ _NEVER_ENDPOINTS = frozenset(
         "signin.panel_disable_second_factor",
         "panel_cards.come_back",
         "panel_refill.come_back",
+        # a list of PINs is as good as money
+        "office_vouchers.take_pins",
     }
 )
 _NEVER_WRITING = frozenset(
@@ -51,6 +53,7 @@ _NEVER_WRITING = frozenset(
         "office_gateways",
         "panel_cards",
         "panel_refill",
+        "panel_vouchers",
     }
 )
 

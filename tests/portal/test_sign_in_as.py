@@ -299,6 +299,7 @@ def test_who_may_not_change_clients_may_not_in_their_name(
         "/clients/account/sessions/end-others",
         "/clients/cards/add",
         "/clients/refill",
+        "/clients/vouchers",
     ],
 )
 def test_in_no_mode_passwords_cards_or_payments_of_a_client_are_touched(
@@ -329,6 +330,17 @@ def test_in_no_mode_people_and_rights_are_changed_in_anothers_name(
 
     assert answer.status_code == 403
     assert "not done in another person" in answer.text
+
+
+def test_in_no_mode_pins_of_vouchers_are_taken_out_in_anothers_name(
+    as_platform_admin: Browser, acme: Tenant
+) -> None:
+    into_office(as_platform_admin, acme)
+    switch(as_platform_admin)
+
+    answer = as_platform_admin.post("/office/vouchers/series/1/pins", data={})
+
+    assert answer.status_code == 403
 
 
 def test_what_a_client_may_change_staff_may_for_it_under_both_names(
