@@ -73,3 +73,10 @@ def test_the_root_of_a_partial_carries_the_name_of_its_file(path: Path):
     assert wanted in ids or wanted in calls or wanted.replace("_", "-") in [*ids, *calls], (
         f"the root element of {_name(path)} should have id {wanted!r}"
     )
+
+
+@pytest.mark.parametrize("path", PAGES, ids=_name)
+def test_a_field_that_asks_by_itself_never_swallows_the_click_on_save(path: Path):
+    # a form drops what comes while it asks; a field inherits that, and would ask for the form
+    for attributes in re.findall(r'{[^{}]*"hx-get"[^{}]*}', path.read_text()):
+        assert '"hx-sync"' in attributes, "say closest form:abort, or this:replace"
