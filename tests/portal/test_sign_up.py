@@ -154,6 +154,17 @@ def link_of_first() -> str:
     return found[1]
 
 
+def test_who_confirms_sees_what_somebody_else_may_have_chosen(
+    stranger: Browser, acme: Tenant
+) -> None:
+    """A link may come to who has not asked: the login and its password would be the other's."""
+    allow(acme)
+    ask(stranger, name="Mallory <b>", login="mallory")
+    page = stranger.get(link()).text
+    assert "mallory" in page
+    assert "Mallory &lt;b&gt;" in page
+
+
 def test_before_the_address_is_confirmed_nobody_can_sign_in(
     stranger: Browser, acme: Tenant
 ) -> None:
