@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.support import NullTranslations, Translations
 
+from billing.address_lines import address_lines
 from billing.currencies import Precision
 from billing.invoice_contents import Line, TaxLine
 from billing.invoice_figures import Figures, kept_precision, show_figures
@@ -122,9 +123,7 @@ def _is_payable(invoice: Invoice) -> bool:
 
 def make_party(party: dict[str, Any], _: Translate, *, legal: bool) -> Party:
     """Seller or buyer with its address, and with its numbers where `legal`."""
-    lines = [line.strip() for line in party["address"].splitlines() if line.strip()]
-    if party["zip_code"]:
-        lines.append(party["zip_code"])
+    lines = address_lines(party["address"], party["zip_code"] or "")
     if legal and party["tax_id"]:
         lines.append(f"{_('Tax ID')}: {party['tax_id']}")
     if legal and party["reg_id"]:

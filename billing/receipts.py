@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Select, and_, exists, func, select
 from sqlalchemy.orm import aliased
 
+from billing.address_lines import address_lines
 from billing.invoice_document import default_colour, paper_for
 from billing.invoice_format import InvoiceFormatter, Translate, invoice_labels
 from billing.invoice_models import Invoice, PaymentAllocation
@@ -138,9 +139,7 @@ def _tell(line: ReceiptLine, _: Translate) -> str:
 
 
 def _party(name: str, source: Reseller | Company, _: Translate) -> Party:
-    lines = [line.strip() for line in source.address.splitlines() if line.strip()]
-    if source.zip_code:
-        lines.append(source.zip_code)
+    lines = address_lines(source.address, source.zip_code)
     if source.tax_id:
         lines.append(f"{_('Tax ID')}: {source.tax_id}")
     return Party(name, tuple(lines))

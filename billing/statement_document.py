@@ -154,6 +154,7 @@ def _movement_words(_: Translate) -> Callable[[str, str], str]:
         "refund": _("Refund"),
         "chargeback": _("Chargeback"),
         "chargeback_reversal": _("Chargeback won"),
+        "voucher": _("Voucher"),
         "invoice": _("Invoice"),
         "incoming_invoice": _("Incoming invoice"),
         "credit_note": _("Credit note"),
@@ -163,6 +164,7 @@ def _movement_words(_: Translate) -> Callable[[str, str], str]:
         "payment": _("Payment taken back"),
         "refill": _("Card payment taken back"),
         "refund": _("Refund that did not arrive"),
+        "voucher": _("Voucher taken back"),
         "invoice": _("Void invoice"),
         "incoming_invoice": _("Void incoming invoice"),
     }

@@ -40,6 +40,7 @@ _WORDS: dict[str, LazyString] = {
     "refund": _l("Refund"),
     "chargeback": _l("Chargeback"),
     "chargeback_reversal": _l("Chargeback won"),
+    "voucher": _l("Voucher"),
 }
 _TAKEN_BACK: dict[str, LazyString] = {
     "payment": _l("Payment taken back"),
@@ -47,10 +48,12 @@ _TAKEN_BACK: dict[str, LazyString] = {
     "invoice": _l("Cancelled invoice"),
     "incoming_invoice": _l("Your invoice, cancelled"),
     "refund": _l("Refund that did not arrive"),
+    "voucher": _l("Voucher taken back"),
 }
 _ICONS = {
     "payment": "cash",
     "refill": "credit-card",
+    "voucher": "qrcode",
     "invoice": "file-invoice",
     "credit_note": "receipt-refund",
     "chargeback_reversal": "credit-card",

@@ -268,7 +268,7 @@ class TestLetters:
 
         as_owner.post(f"{LETTERS}voucher_redeemed/switch", data={**form, "on": "1"})
         self._redeem(acme, auto_client)
-        assert self._subjects(acme) == ["Your voucher over 5.00 USD was redeemed"]
+        assert self._subjects(acme) == ["Your voucher of 5.00 USD was redeemed"]
 
     def test_a_link_to_sign_in_is_always_sent(self, as_owner: Browser, acme: Tenant) -> None:
         answer = as_owner.post(

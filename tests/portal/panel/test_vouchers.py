@@ -60,6 +60,9 @@ def test_a_pin_with_dashes_is_looked_at_and_credited(
     assert "Voucher SUMMER-000001" in page
     assert "SUMMER-000001" in words(me.get(URL))
     assert "Voucher SUMMER-000001" in words(me.get("/clients/transactions"))
+    statement = words(me.get("/clients/statement"))
+    assert "Voucher SUMMER-000001" in statement
+    assert "· voucher" not in statement, "a kind without a word"
 
 
 def test_an_unknown_and_a_used_pin_get_the_same_page(
