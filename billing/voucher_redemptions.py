@@ -275,7 +275,7 @@ def _post(
         kind=EntryKind.VOUCHER,
     )
     voucher.state, voucher.client_id, voucher.redeemed_at = "redeemed", client.id, at
-    voucher.changed_at, voucher.changed_by = at, redemption.author
+    voucher.changed_at, voucher.changed_by, voucher.reason = at, redemption.author, ""
     redemption.state, redemption.voucher_id = "succeeded", voucher.id
     redemption.serial, redemption.amount = serial, series.amount
     redemption.currency = series.currency

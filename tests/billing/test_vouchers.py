@@ -352,8 +352,16 @@ def test_a_series_moves_as_a_whole_or_in_part_and_leaves_redeemed_ones(acme: Boo
     series_id = make_series(acme, quantity=5, is_active=False)
     pins = take(acme, series_id)
     with acme.work() as session:
-        assert voucher_moves.move_series(session, series_id, "activate", first=2, last=4) == 3
-    redeem(acme, acme.client, pins[1])
+        assert (
+            voucher_moves.move_series(
+                session, series_id, "activate", first=2, last=4, reason="handed out"
+            )
+            == 3
+        )
+    redeemed = redeem(acme, acme.client, pins[1])
+    with acme.work() as session:
+        # the reason was that of the move before, and of somebody else
+        assert session.get_one(Voucher, redeemed.voucher_id).reason == ""
     assert states(acme) == ["new", "redeemed", "active", "active", "new"]
     with acme.work() as session:
         assert voucher_moves.move_series(session, series_id, "block", reason="lost parcel") == 4

@@ -11,6 +11,7 @@ from wtforms import BooleanField, Form, StringField
 
 from billing import credit_notes, invoice_voiding, invoices
 from billing.credit_notes import Parts
+from billing.invoice_figures import kept_precision
 from billing.invoice_models import Invoice
 from core.errors import AppError, InvalidInputError
 from core.ids import new_id
@@ -172,6 +173,7 @@ def _credit_page(
         left=left,
         form=form,
         parts=parts,
+        places=kept_precision(invoice.parties, invoice.currency).totals,
         note_id=note_id,
         messages=messages,
     )
