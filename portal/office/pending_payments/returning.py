@@ -123,9 +123,7 @@ def give_back(way: str, refill_id: UUID) -> ResponseReturnValue:
     except InvalidInputError as error:
         messages = [] if put_error(form, error) else [refusal(error)]
         return _draw(way, subject, form, refund_id, status=422, messages=messages)
-    text = (
-        _("The payment is being voided.") if way == "void" else _("The money is being given back.")
-    )
+    text = _("The payment is being voided.") if way == "void" else _("The refund is asked for.")
     flash(text, "info")
     address = url_for("office_refills.show", refill_id=refill_id)
     return hx(redirect=address) if wants_partial() else redirect(address, 303)
