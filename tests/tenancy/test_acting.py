@@ -15,8 +15,13 @@ READS = [
 ]
 
 
-def acting(stage: Stage, area: str) -> tuple[Browser, Owner]:
-    """A browser that looks at Acme's office, or at the panel of its first client."""
+@pytest.fixture(scope="module")
+def acting(stage: Stage) -> dict[str, tuple[Browser, Owner]]:
+    """By area, a browser that looks at Acme's office, and at the panel of its first client."""
+    return {area: _begin(stage, area) for area in ("office", "panel")}
+
+
+def _begin(stage: Stage, area: str) -> tuple[Browser, Owner]:
     owner = stage.world.acme.first
     if area == "office":
         browser = stage.actors["platform admin"].browser(stage.app)
@@ -31,8 +36,8 @@ def acting(stage: Stage, area: str) -> tuple[Browser, Owner]:
 
 
 @pytest.mark.parametrize("row", WRITES, ids=str)
-def test_who_only_looks_writes_nowhere(stage: Stage, row: Row, office_forms, panel_forms):
-    browser, owner = acting(stage, row.access.area)
+def test_who_only_looks_writes_nowhere(stage: Stage, row: Row, acting):
+    browser, owner = acting[row.access.area]
     before = stage.database.digest()
     for headers in ({}, HTMX):
         answer = browser.open(
@@ -43,8 +48,8 @@ def test_who_only_looks_writes_nowhere(stage: Stage, row: Row, office_forms, pan
 
 
 @pytest.mark.parametrize("row", READS, ids=str)
-def test_what_can_be_seen_as_another_is_the_others_alone(stage: Stage, row: Row):
-    browser, owner = acting(stage, row.access.area)
+def test_what_can_be_seen_as_another_is_the_others_alone(stage: Stage, row: Row, acting):
+    browser, owner = acting[row.access.area]
     person = stage.actors["acme owner" if row.access.area == "office" else "acme client"]
     before = stage.database.digest()
     for url in row.urls(owner):
