@@ -1,7 +1,7 @@
 """Which tests share a process, and which begin first.
 
 The long ones begin first, so that none is left alone at the end. Those that share something dear to
-make stay together: the two furnished tenants, the rig of real workers, a whole running site.
+make stay together: the rig of real workers, a whole running site.
 """
 
 from pathlib import PurePosixPath
@@ -26,9 +26,8 @@ def room_of(nodeid: str) -> str:
     path = PurePosixPath(nodeid.split("::", 1)[0])
     if path.is_relative_to("tests/faults"):
         return "tests/faults"
-    for room, second in (("tests/tenancy", "test_l"), ("tests/journeys", "test_j")):
-        if path.is_relative_to(room):
-            return f"{room}, {'first' if path.name < second else 'second'} half"
+    if path.is_relative_to("tests/journeys"):
+        return f"tests/journeys, {'first' if path.name < 'test_j' else 'second'} half"
     return str(path)
 
 

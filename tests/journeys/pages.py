@@ -52,6 +52,12 @@ def troubles_of(page: Page) -> list[str]:
         axe = Axe().run(page, options=ALL_RULES)
         if axe.violations_count:
             found.append(axe.generate_report())
+    return found + misfits_of(page)
+
+
+def misfits_of(page: Page) -> list[str]:
+    """What the window's size can make wrong; all else is looked at once, in `troubles_of`."""
+    found = []
     refused = page.evaluate("window.refused")
     if refused:
         found.append(f"refused by the policy: {refused}")

@@ -18,14 +18,23 @@ class Column:
     is_generated: bool
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """What was there when the log of writes stood at `written`."""
+
+    written: str
+    stamps: dict[str, str]
+    digest: dict[str, str]
+
+
 @dataclass
 class Database:
     """`connection` passes walls, foreign keys and append-only triggers."""
 
     connection: "psycopg.Connection[tuple[Any, ...]]"
     tables: dict[str, list[Column]] = field(default_factory=dict)
-    _known: dict[tuple[int, ...] | None, tuple[str, dict[str, str]]] = field(default_factory=dict)
-    _restored_at: str = ""
+    _known: dict[tuple[int, ...] | None, "_Seen"] = field(default_factory=dict)
+    _restored: "_Seen" = field(default_factory=lambda: _Seen("", {}, {}))
 
     def __post_init__(self) -> None:
         rows = self.connection.execute(
@@ -45,10 +54,14 @@ class Database:
         """A fingerprint of every table; with `resellers` of their rows only."""
         owners = None if resellers is None else list(resellers)
         key, written = None if owners is None else tuple(owners), self.written()
-        known_at, digest = self._known.get(key, ("", {}))
-        if known_at != written:
-            digest = self._make_digest(owners)
-            self._known[key] = written, digest
+        known = self._known.get(key)
+        if known is not None and known.written == written:
+            return known.digest
+        stamps = self._stamps()
+        digest = dict(known.digest) if known else {}
+        changed = [t for t in self.tables if known is None or known.stamps[t] != stamps[t]]
+        digest.update(self._make_digest(changed, owners))
+        self._known[key] = _Seen(written, stamps, digest)
         return digest
 
     def written(self) -> str:
@@ -57,17 +70,29 @@ class Database:
         assert found is not None
         return str(found[0])
 
-    def _make_digest(self, owners: list[int] | None) -> dict[str, str]:
+    def _stamps(self) -> dict[str, str]:
+        """How many rows each table has and who wrote last: the same, and no row has changed."""
+        parts = [
+            f"select '{table}', count(*) || ' ' || coalesce(max(xmin::text::bigint), 0)"
+            f' from "{table}"'
+            for table in self.tables
+        ]
+        return dict(self.connection.execute(" union all ".join(parts)).fetchall())  # type: ignore[arg-type]
+
+    def _make_digest(self, tables: Iterable[str], owners: list[int] | None) -> dict[str, str]:
         parts = []
-        for table, columns in self.tables.items():
+        for table in tables:
             where = "" if owners is None else self._owned(table, owners)
             if where is None:
                 continue
+            columns = self.tables[table]
             shown = ", ".join(f'"{c.name}"' for c in columns if (table, c.name) not in SEEN)
             parts.append(
                 f"select '{table}', md5(coalesce(string_agg(md5(t::text), '' order by"
                 f" md5(t::text)), '')) from (select {shown} from \"{table}\" {where}) t"
             )
+        if not parts:
+            return {}
         return dict(self.connection.execute(" union all ".join(parts)).fetchall())  # type: ignore[arg-type]
 
     def fingerprint(self) -> str:
@@ -102,11 +127,14 @@ class Database:
 
     def restore(self) -> None:
         """Everything as it was kept, the running ids included."""
-        if self._restored_at == self.written():
+        before = self._restored
+        if before.written == self.written():
             return
-        statements = [f'delete from public."{table}"' for table in self.tables]
-        for table, columns in self.tables.items():
-            names = ", ".join(f'"{c.name}"' for c in columns if not c.is_generated)
+        stamps = self._stamps()
+        changed = [t for t in self.tables if before.stamps.get(t) != stamps[t]]
+        statements = [f'delete from public."{table}"' for table in changed]
+        for table in changed:
+            names = ", ".join(f'"{c.name}"' for c in self.tables[table] if not c.is_generated)
             statements.append(
                 f'insert into public."{table}" ({names}) overriding system value'
                 f' select {names} from kept."{table}"'
@@ -116,7 +144,7 @@ class Database:
         )
         with self.connection.transaction():
             self.connection.execute("; ".join(statements))  # type: ignore[arg-type]
-        self._restored_at = self.written()
+        self._restored = _Seen(self.written(), self._stamps(), {})
 
     def _owned(self, table: str, owners: list[int]) -> str | None:
         listed = ", ".join(str(owner) for owner in owners)

@@ -57,16 +57,22 @@ def _tampered(name: str, kind: str, world: World) -> str:
     return "777777" if kind in {"bigint", "integer", "numeric"} else "smuggled"
 
 
+@pytest.fixture(scope="module")
+def untouched(stage: Stage) -> dict[str, list[tuple[object, ...]]]:
+    """All rows before anybody has sent anything."""
+    return everything(stage.database)
+
+
 @pytest.mark.parametrize("row", WRITES, ids=str)
 def test_fields_that_are_not_shown_change_nothing(
-    stage: Stage, row: Row, office_forms, panel_forms
+    stage: Stage, row: Row, office_forms, panel_forms, untouched
 ):
     is_office = row.access.area == "office"
     actor = stage.actors["acme owner" if is_office else "acme client"]
     shown = forms_for(row, office_forms if is_office else panel_forms)
     try:
-        for form in shown[:2]:
-            before = everything(stage.database)
+        for form in shown[:1]:
+            before = untouched
             blocks = {name.split("-")[0] + "-" for name in form.controls if "-" in name}
             answers = []
             for prefixes in (set(), {""}, blocks):
