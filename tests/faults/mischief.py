@@ -78,7 +78,7 @@ class Mischief:
     def _freeze(self) -> None:
         place = self._rng.randrange(len(self._workers))
         sleeper = self._workers[place]
-        sleeper.freeze()
+        sleeper.freeze(amid_letters=True)
         self._frozen.append((time.monotonic() + self._rng.uniform(*FROZEN_S), sleeper))
         self._workers[place] = self._rig.start_worker()
         self.done["freezes"] += 1

@@ -59,9 +59,15 @@ class WorkerProcess:
     """A worker as an operator would start it, with its whole process group in hand."""
 
     def __init__(
-        self, environment: dict[str, str], log: Path, *, when_gone: Callable[[], None]
+        self,
+        environment: dict[str, str],
+        log: Path,
+        *,
+        when_gone: Callable[[], None],
+        is_mail_sent: Callable[[], bool],
     ) -> None:
         self._when_gone = when_gone
+        self._is_mail_sent = is_mail_sent
         log.touch()
         self._worker = WarmWorker({**os.environ, **environment}, log, threads=4)
         has_ended = self._worker.has_ended
@@ -73,9 +79,11 @@ class WorkerProcess:
         self._worker.kill()
         self._when_gone()
 
-    def freeze(self) -> None:
+    def freeze(self, *, amid_letters: bool = False) -> None:
+        # amid a letter it would hold that letter's row for as long as it stands still
+        if not amid_letters:
+            wait_for("the letters to be sent", self._is_mail_sent)
         self._worker.signal_all(signal.SIGSTOP)
-        self._when_gone()
 
     def thaw(self) -> None:
         self._worker.signal_all(signal.SIGCONT)
@@ -108,7 +116,10 @@ class Rig:
     def start_worker(self, **environment: str) -> WorkerProcess:
         log = self.folder / f"worker-{time.monotonic_ns()}.log"
         worker = WorkerProcess(
-            {**self.environment, **environment}, log, when_gone=self._let_leases_of_mail_end
+            {**self.environment, **environment},
+            log,
+            when_gone=self._let_leases_of_mail_end,
+            is_mail_sent=self._is_mail_sent,
         )
         self._workers.append(worker)
         return worker
@@ -135,6 +146,9 @@ class Rig:
             " where state = 'queued'"
         )
 
+    def _is_mail_sent(self) -> bool:
+        return all(mail.state == "sent" for mail in self.till.mails())
+
     def _let_leases_of_mail_end(self) -> None:
         """What a worker that is gone began to send is free for the next, without its minutes."""
         self.execute("update mail_messages set lease_until = now() where state = 'sending'")
@@ -144,6 +158,8 @@ class Rig:
         self.postgres.restart(immediate=True)
         dispose_engines()
         configure(self.settings)
+        # what the crash cut off is under the lease of somebody who cannot finish it
+        self._let_leases_of_mail_end()
 
     def request_without_job(self, card: SavedCard) -> UUID:
         """A refill whose job was lost."""
@@ -181,7 +197,7 @@ class Rig:
                 " where state = 'queued'"
             )
             time.sleep(0.2)
-            return all(mail.state == "sent" for mail in self.till.mails())
+            return self._is_mail_sent()
 
         try:
             wait_for("every refill to have its outcome", is_done)

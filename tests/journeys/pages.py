@@ -61,9 +61,18 @@ def misfits_of(page: Page) -> list[str]:
     refused = page.evaluate("window.refused")
     if refused:
         found.append(f"refused by the policy: {refused}")
-    if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+    if not _comes_to_fit(page):
         found.append("it scrolls sideways")
     return found
+
+
+def _comes_to_fit(page: Page) -> bool:
+    """A window that was just made narrower is laid out anew some frames later."""
+    for _ in range(20):
+        if page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"):
+            return True
+        page.wait_for_timeout(100)
+    return False
 
 
 def troubles_in_the_dark(page: Page) -> list[str]:

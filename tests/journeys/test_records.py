@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browsers import PHONE
-from tests.journeys.pages import troubles_in_the_dark, troubles_of
+from tests.journeys.pages import misfits_of, troubles_in_the_dark, troubles_of
 from tests.journeys.people import COMET, Staff
 from tests.journeys.site import Site, wait_for
 
@@ -21,7 +21,7 @@ def _is_fine(person: Staff) -> None:
     wide = page.viewport_size
     assert wide is not None
     page.set_viewport_size(PHONE)
-    assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth"), page.url
+    assert misfits_of(page) == [], page.url
     page.set_viewport_size(wide)
 
 
@@ -57,7 +57,8 @@ def test_a_mail_text_is_written_looked_at_tried_saved_and_put_back(
         subjects = [mail.subject for mail in site.mailbox.messages(to=OWNER)]
         return [subject for subject in subjects if subject.startswith("Test: ")]
 
-    assert wait_for("the test", test_mails) == [f"Test: Thanks, {COMET}"]
+    (subject,) = wait_for("the test", test_mails)
+    assert subject.startswith(f"Test: Thanks, {COMET}")
 
     owner.presses("Save text")
     owner.reads_toast("The text is saved")

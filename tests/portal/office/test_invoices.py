@@ -98,7 +98,8 @@ class TestFile:
         desk.charge(acme, acme_client, "40", dated_at=desk.some_days_ago())
         draft = desk.invoice(acme, acme_client, issue=False)
 
-        assert as_owner.get(f"{LIST}{draft}/pdf").status_code == 404
+        answer = as_owner.get(f"{LIST}{draft}/pdf")
+        assert (answer.status_code, answer.location) == (303, f"{LIST}{draft}")
         assert "waits to be verified" in as_owner.get(f"{LIST}{draft}").text
 
 
