@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -216,14 +217,9 @@ def _put_right(unit_of_work: UnitOfWork, found: Comparison) -> int:
     """Book what the bank did, each in a transaction of its own; how many changed something."""
     changed = 0
     for key, payment in found.news:
-        changed += _guarded(unit_of_work, lambda s, k=key, p=payment: _record_news(s, k, p))  # type: ignore[misc]
+        changed += _guarded(unit_of_work, partial(_record_news, key=key, payment=payment))
     for refund_id, told in found.bounced:
-        changed += _guarded(
-            unit_of_work,
-            lambda s, r=refund_id, t=told: returns.record_own_refund(
-                s, refunds.get_refund(s, r), t
-            ),  # type: ignore[misc]
-        )
+        changed += _guarded(unit_of_work, partial(_record_bounce, refund_id=refund_id, told=told))
     return changed
 
 
@@ -239,6 +235,10 @@ def _guarded(unit_of_work: UnitOfWork, act: Callable[[Session], str]) -> int:
 def _record_news(session: Session, key: str, payment: GatewayTransaction) -> str:
     refill, attempt = attempts.lock_attempt(session, key)
     return returns.record_status(session, refill, attempt, payment)
+
+
+def _record_bounce(session: Session, refund_id: UUID, told: GatewayTransaction) -> str:
+    return returns.record_own_refund(session, refunds.get_refund(session, refund_id), told)
 
 
 def _finish(session: Session, task: _Task, found: Comparison, put_right: int) -> None:

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browsers import PHONE, WIDE
-from tests.journeys.pages import misfits_of, troubles_in_the_dark, troubles_of, walk_pages
+from tests.browsers import PHONE
+from tests.journeys.pages import troubles_in_the_dark, troubles_of, walk_pages
 from tests.journeys.people import PanelClient, Person, Staff
 from tests.journeys.site import Site, wait_for
 
@@ -197,19 +197,18 @@ def test_the_pages_of_this_piece_suit_a_phone(site: Site, owner: Staff, open_pag
         "/office/tags/new",
     ):
         phone.goes_to(path)
-        found[path] = misfits_of(phone.page)
+        found[path] = troubles_of(phone.page) + troubles_in_the_dark(phone.page)
     assert not any(found.values()), {path: wrong for path, wrong in found.items() if wrong}
 
 
+@pytest.mark.parametrize("viewport", [None, PHONE], ids=["wide", "phone"])
 def test_every_page_of_the_platform_suits_everybody_in_light_and_dark(
-    site: Site, open_page
+    site: Site, open_page, viewport: dict[str, int] | None
 ) -> None:
-    admin = Staff(open_page(), site.url)
+    admin = Staff(open_page(viewport) if viewport else open_page(), site.url)
     admin.signs_in("admin@platform.example")
-    found = {}
-    for endpoint in walk_pages(admin.page, [f"{site.url}/platform/"], "platform", NO_PAGES):
-        found[endpoint] = troubles_of(admin.page) + troubles_in_the_dark(admin.page)
-        admin.page.set_viewport_size(PHONE)
-        found[endpoint] += misfits_of(admin.page)
-        admin.page.set_viewport_size(WIDE)
+    found = {
+        endpoint: troubles_of(admin.page) + troubles_in_the_dark(admin.page)
+        for endpoint in walk_pages(admin.page, [f"{site.url}/platform/"], "platform", NO_PAGES)
+    }
     assert not any(found.values()), {name: wrong for name, wrong in found.items() if wrong}
