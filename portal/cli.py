@@ -23,7 +23,8 @@ from mail.models import MailServer
 from payments import gateway_accounts
 from payments.models import GatewayAccount
 from portal.audit_cli import audit
-from portal.demo.fill import describe, fill
+from portal.demo.fill import describe
+from portal.demo.side_by_side import fill_side_by_side
 from portal.health import check_services
 from tenants import second_factor, signin, signin_sessions, webhook_endpoints
 from tenants.models import Reseller
@@ -130,7 +131,7 @@ def demo(settings: Settings, as_json: bool, to_fill: bool) -> None:
     if to_fill:
         uow.configure(settings)
         send_jobs_to(settings.redis_url)
-        fill(settings)
+        fill_side_by_side(settings)
         return
     try:
         facts = describe(settings)

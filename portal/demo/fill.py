@@ -5,7 +5,7 @@ Every id is derived from the plan, so each step may be repeated; nothing is writ
 
 import json
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -68,30 +68,51 @@ def fill(settings: Settings, *, clients_of: PlanClients = plan_clients) -> None:
 
     `clients_of` may answer fewer clients of a reseller than the plan has.
     """
-    marker = settings.var_dir / MARKER
-    if _is_filled(marker):
+    if is_filled(settings):
         return
-    with ExitStack() as stack:
-        _refuse_foreign_data()
-        _make_platform_staff()
-        for plan in RESELLERS:
-            gateway = open_sandbox(settings, plan)
-            stack.callback(gateway.close)
-            tenant = _make_tenant(settings, gateway, plan)
-            with tenant_scope(tenant.scope):
-                _fill_tenant(settings, gateway, tenant, clients_of(plan))
-                _prove_books(tenant)
-            _log.info("demo.reseller_filled", reseller=plan.code)
-    _write_logins(marker)
+    make_tenants(settings)
+    for plan in RESELLERS:
+        fill_clients(settings, plan, clients_of(plan))
+    finish(settings)
 
 
-def _fill_tenant(
-    settings: Settings, gateway: SandboxGateway, tenant: _Tenant, plans: Iterable[ClientPlan]
-) -> None:
-    for client in plans:
-        client_id = fill_client(tenant.plan, tenant.setup, client)
-        if client.card_zip is not None:
-            fill_cards(settings, gateway, tenant.plan, client, client_id)
+def is_filled(settings: Settings) -> bool:
+    """Whether an earlier fill came to its end, in the database that stands now."""
+    if not (settings.var_dir / MARKER).exists():
+        return False
+    with platform_unit_of_work() as session:
+        return bool(session.scalar(select(func.count()).select_from(Reseller)))
+
+
+def make_tenants(settings: Settings) -> None:
+    """The platform's staff and every reseller without its clients; raises ConflictError."""
+    _refuse_foreign_data()
+    _make_platform_staff()
+    for plan in RESELLERS:
+        with _gateway(settings, plan) as gateway:
+            _make_tenant(settings, gateway, plan)
+
+
+def fill_clients(settings: Settings, plan: ResellerPlan, plans: Iterable[ClientPlan]) -> None:
+    """The clients of a reseller that `make_tenants` has made, with all their history."""
+    with _gateway(settings, plan) as gateway:
+        tenant = _make_tenant(settings, gateway, plan)
+        with tenant_scope(tenant.scope):
+            for client in plans:
+                client_id = fill_client(tenant.plan, tenant.setup, client)
+                if client.card_zip is not None:
+                    fill_cards(settings, gateway, tenant.plan, client, client_id)
+            _prove_books(tenant)
+    _log.info("demo.reseller_filled", reseller=plan.code)
+
+
+def finish(settings: Settings) -> None:
+    """Leave the sign-ins: from now on the demo counts as filled."""
+    _write_logins(settings.var_dir / MARKER)
+
+
+def _gateway(settings: Settings, plan: ResellerPlan) -> closing[SandboxGateway]:
+    return closing(open_sandbox(settings, plan))
 
 
 def _prove_books(tenant: _Tenant) -> None:
@@ -119,13 +140,6 @@ def describe(settings: Settings) -> dict[str, Any]:
         },
         "logins": logins,
     }
-
-
-def _is_filled(marker: Path) -> bool:
-    if not marker.exists():
-        return False
-    with platform_unit_of_work() as session:
-        return bool(session.scalar(select(func.count()).select_from(Reseller)))
 
 
 def _refuse_foreign_data() -> None:
