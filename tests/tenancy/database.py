@@ -1,8 +1,8 @@
 """The database as its superuser sees it: what is in it, what a request changed, and back again."""
 
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import psycopg
@@ -18,23 +18,16 @@ class Column:
     is_generated: bool
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """What was there when the log of writes stood at `written`."""
-
-    written: str
-    stamps: dict[str, str]
-    digest: dict[str, str]
-
-
 @dataclass
 class Database:
     """`connection` passes walls, foreign keys and append-only triggers."""
 
     connection: "psycopg.Connection[tuple[Any, ...]]"
     tables: dict[str, list[Column]] = field(default_factory=dict)
-    _known: dict[tuple[int, ...] | None, "_Seen"] = field(default_factory=dict)
-    _restored: "_Seen" = field(default_factory=lambda: _Seen("", {}, {}))
+    # which state each table is in; 0 is the one that is kept, every write makes a new one
+    _states: dict[str, int] = field(default_factory=dict)
+    _fresh: Iterator[int] = field(default_factory=lambda: count(1))
+    _read: dict[tuple[object, ...], tuple[int, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rows = self.connection.execute(
@@ -52,39 +45,44 @@ class Database:
 
     def digest(self, resellers: Iterable[int] | None = None) -> dict[str, str]:
         """A fingerprint of every table; with `resellers` of their rows only."""
-        owners = None if resellers is None else list(resellers)
-        key, written = None if owners is None else tuple(owners), self.written()
-        known = self._known.get(key)
-        if known is not None and known.written == written:
-            return known.digest
-        stamps = self._stamps()
-        digest = dict(known.digest) if known else {}
-        changed = [t for t in self.tables if known is None or known.stamps[t] != stamps[t]]
-        digest.update(self._make_digest(changed, owners))
-        self._known[key] = _Seen(written, stamps, digest)
-        return digest
+        owners = None if resellers is None else tuple(resellers)
+        shown = [t for t in self.tables if owners is None or self._owned(t, owners) is not None]
+        return self._read_again(
+            shown, ("digest", owners), lambda tables: self._make_digest(tables, owners)
+        )
 
-    def written(self) -> str:
-        """How far the log of all writes has come: as long as it stands, no row has changed."""
-        found = self.connection.execute("select pg_current_wal_insert_lsn()::text").fetchone()
-        assert found is not None
-        return str(found[0])
+    def _read_again(
+        self,
+        tables: Iterable[str],
+        what: tuple[object, ...],
+        read: Callable[[list[str]], dict[str, Any]],
+    ) -> dict[str, Any]:
+        """What was read of each table in the state in which it is; the others are read now."""
+        self._notice()
+        states = {table: self._states.get(table, 0) for table in tables}
+        found = {
+            table: value
+            for table, state in states.items()
+            # the kept state comes back again and again: it is remembered beside the last one
+            for known, value in [self._read.get((*what, table, state == 0), (-1, None))]
+            if known == state
+        }
+        for table, value in read([t for t in states if t not in found]).items():
+            self._read[(*what, table, states[table] == 0)] = (states[table], value)
+            found[table] = value
+        return {table: found[table] for table in states}
 
-    def _stamps(self) -> dict[str, str]:
-        """How many rows each table has and who wrote last: the same, and no row has changed."""
-        parts = [
-            f"select '{table}', count(*) || ' ' || coalesce(max(xmin::text::bigint), 0)"
-            f' from "{table}"'
-            for table in self.tables
-        ]
-        return dict(self.connection.execute(" union all ".join(parts)).fetchall())  # type: ignore[arg-type]
+    def _notice(self) -> None:
+        """Hear of all that was committed until now: it is told before any later answer."""
+        self.connection.execute("select")
 
-    def _make_digest(self, tables: Iterable[str], owners: list[int] | None) -> dict[str, str]:
+    def _hear(self, notify: psycopg.Notify) -> None:
+        self._states[notify.payload] = next(self._fresh)
+
+    def _make_digest(self, tables: Iterable[str], owners: tuple[int, ...] | None) -> dict[str, str]:
         parts = []
         for table in tables:
             where = "" if owners is None else self._owned(table, owners)
-            if where is None:
-                continue
             columns = self.tables[table]
             shown = ", ".join(f'"{c.name}"' for c in columns if (table, c.name) not in SEEN)
             parts.append(
@@ -95,13 +93,19 @@ class Database:
             return {}
         return dict(self.connection.execute(" union all ".join(parts)).fetchall())  # type: ignore[arg-type]
 
-    def fingerprint(self) -> str:
-        return hashlib.sha256(repr(sorted(self.digest().items())).encode()).hexdigest()
+    def rows_of_all(self, without: Callable[[Column], bool]) -> dict[str, list[tuple[Any, ...]]]:
+        """All rows of every table as texts, without some columns, in a fixed order."""
+        shown = {
+            table: tuple(column.name for column in columns if not without(column))
+            for table, columns in self.tables.items()
+        }
+        return self._read_again(
+            self.tables,
+            ("rows", without),
+            lambda tables: {table: self._rows(table, shown[table]) for table in tables},
+        )
 
-    def rows(self, table: str, without: Iterable[str] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a table as text, without some columns, in a fixed order."""
-        skipped = set(without)
-        shown = [c.name for c in self.tables[table] if c.name not in skipped]
+    def _rows(self, table: str, shown: Iterable[str]) -> list[tuple[Any, ...]]:
         names = ", ".join(f'"{name}"::text' for name in shown)
         found = self.connection.execute(f'select {names} from "{table}"').fetchall()  # type: ignore[arg-type]
         return sorted(found, key=repr)
@@ -125,13 +129,33 @@ class Database:
             " from pg_sequences where schemaname = 'public'"
         )
 
+        self._tell_of_writes()
+        self._states.clear()
+        self._read.clear()
+
+    def _tell_of_writes(self) -> None:
+        """Have every table say when something was written to it, by whomever."""
+        self.connection.add_notify_handler(self._hear)
+        self.connection.execute("listen written")
+        self.connection.execute(
+            "create function kept.tell() returns trigger language plpgsql as"
+            " $$ begin perform pg_notify('written', tg_table_name); return null; end $$"
+        )
+        for table in self.tables:
+            for event in ("insert or update or delete", "truncate"):
+                trigger = f"tell_{event.split()[0]}"
+                self.connection.execute(
+                    f'create trigger {trigger} after {event} on public."{table}"'  # type: ignore[arg-type]
+                    " for each statement execute function kept.tell()"
+                )
+                self.connection.execute(
+                    f'alter table public."{table}" enable always trigger {trigger}'  # type: ignore[arg-type]
+                )
+
     def restore(self) -> None:
         """Everything as it was kept, the running ids included."""
-        before = self._restored
-        if before.written == self.written():
-            return
-        stamps = self._stamps()
-        changed = [t for t in self.tables if before.stamps.get(t) != stamps[t]]
+        self._notice()
+        changed = [table for table, state in self._states.items() if state]
         statements = [f'delete from public."{table}"' for table in changed]
         for table in changed:
             names = ", ".join(f'"{c.name}"' for c in self.tables[table] if not c.is_generated)
@@ -144,9 +168,10 @@ class Database:
         )
         with self.connection.transaction():
             self.connection.execute("; ".join(statements))  # type: ignore[arg-type]
-        self._restored = _Seen(self.written(), self._stamps(), {})
+        self._notice()
+        self._states.clear()
 
-    def _owned(self, table: str, owners: list[int]) -> str | None:
+    def _owned(self, table: str, owners: Iterable[int]) -> str | None:
         listed = ", ".join(str(owner) for owner in owners)
         if table == "resellers":
             return f"where id in ({listed})"

@@ -141,6 +141,7 @@ def _rows(app: Flask, rule: Rule) -> Iterator[Row]:
         )
 
 
+@cache
 def find_endpoint(path: str, method: str) -> str | None:
     """Which view a path leads to, if any."""
     try:
