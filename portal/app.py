@@ -1,11 +1,9 @@
 """The application: made from settings, with every part named here."""
 
-import hashlib
-from functools import cache
 from pathlib import Path
 
 from babel import negotiate_locale
-from flask import Blueprint, Flask, current_app, g, request, url_for
+from flask import Blueprint, Flask, request
 from flask_babel import Babel
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -14,6 +12,7 @@ from werkzeug.routing import IntegerConverter, Map
 from core.config import Settings
 from portal import (
     access,
+    assets,
     csrf,
     errors,
     event_wording,
@@ -100,6 +99,7 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     health,
+    assets.bp,
     signin,
     acting,
     webhooks,
@@ -222,7 +222,7 @@ def _prepare_templates(app: Flask) -> None:
     app.jinja_env.lstrip_blocks = True
     Babel(app, locale_selector=_choose_locale, timezone_selector=lambda: current_viewer().timezone)
     wording.init_app(app)
-    app.jinja_env.globals.update(icon_sprite=_icon_sprite, static_url=_static_url)
+    assets.init_app(app)
     formatting.init_app(app)
     listing.init_app(app)
     words.init_app(app)
@@ -230,7 +230,6 @@ def _prepare_templates(app: Flask) -> None:
     event_wording.init_app(app)
     sweep_words.init_app(app)
     app.context_processor(lambda: {"viewer": current_viewer(), "menu": menu_for(current_viewer())})
-    app.url_defaults(_name_static_version)
 
 
 def _choose_locale() -> str:
@@ -240,32 +239,3 @@ def _choose_locale() -> str:
         or negotiate_locale(list(request.accept_languages.values()), locales.LANGUAGES, sep="-")
         or locales.DEFAULT
     )
-
-
-def _name_static_version(endpoint: str, values: dict[str, object]) -> None:
-    if endpoint == "static" and "filename" in values:
-        path = ROOT / "static" / str(values["filename"])
-        values.setdefault("v", _content_hash(path, path.stat().st_mtime_ns))
-
-
-@cache
-def _content_hash(path: Path, _changed_ns: int) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-
-
-def _static_url(filename: str) -> str:
-    """The address of one of our files, which changes with its content; made once for each."""
-    changed_ns = (ROOT / "static" / filename).stat().st_mtime_ns
-    known: dict[object, str] = current_app.extensions.setdefault("static_urls", {})
-    key = (filename, changed_ns, request.script_root)
-    if key not in known:
-        known[key] = url_for("static", filename=filename)
-    return known[key]
-
-
-def _icon_sprite() -> str:
-    # a page draws dozens of icons: the file is looked at once a request
-    if "icon_sprite" not in g:
-        g.icon_sprite = _static_url("icons.svg")
-    address: str = g.icon_sprite
-    return address

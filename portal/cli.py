@@ -39,11 +39,22 @@ from worker.send import send_jobs_to
 def main(context: click.Context) -> None:
     """The portal's command line. Settings come from the environment, see .env.example."""
     use_development_site(Path(os.environ.get("VAR_DIR", "var")))
+    context.obj = _begin()
+
+
+def _begin() -> Settings:
     settings = load_settings()
     configure_logging(settings.log_level)
     platform_uow.configure(settings)
     queue.configure(settings)
-    context.obj = settings
+    return settings
+
+
+def _begin_to_fill() -> Settings:
+    settings = _begin()
+    uow.configure(settings)
+    send_jobs_to(settings.redis_url)
+    return settings
 
 
 main.add_command(audit)
@@ -129,9 +140,7 @@ def ledger_check_command(code: str | None) -> None:
 def demo(settings: Settings, as_json: bool, to_fill: bool) -> None:
     """Print the addresses and sign-ins of the demo that `make run` has filled."""
     if to_fill:
-        uow.configure(settings)
-        send_jobs_to(settings.redis_url)
-        fill_side_by_side(settings)
+        fill_side_by_side(_begin_to_fill(), _begin_to_fill)
         return
     try:
         facts = describe(settings)

@@ -2,24 +2,22 @@
 
 import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import connection, get_context, parent_process
 
-from core import platform_uow, uow
-from core.config import Settings, load_settings
-from core.logs import configure_logging
-from mail import queue
+from core.config import Settings
 from portal.demo.fill import fill_clients, finish, is_filled, make_tenants
 from portal.demo.plan import RESELLERS, plan_clients
-from worker.send import send_jobs_to
 
 _ORPHANED = 125
 
 
-def fill_side_by_side(settings: Settings) -> None:
+def fill_side_by_side(settings: Settings, begin: Callable[[], Settings]) -> None:
     """Make all of the demo as `fill` does, and raise what one of the processes has raised.
 
-    What the others have made until then stays: each step may be repeated.
+    `begin` makes a new process ready for work, and can be pickled. What the others have made until
+    a failure stays: each step may be repeated.
     """
     if is_filled(settings):
         return
@@ -28,7 +26,9 @@ def fill_side_by_side(settings: Settings) -> None:
     with ProcessPoolExecutor(
         len(RESELLERS), mp_context=get_context("spawn"), initializer=_end_with_parent
     ) as processes:
-        list(processes.map(_fill_one, [plan.code for plan in RESELLERS]))
+        filling = [processes.submit(_fill_one, begin, plan.code) for plan in RESELLERS]
+        for one in filling:
+            one.result()
     finish(settings)
 
 
@@ -44,12 +44,6 @@ def _end_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _fill_one(code: str) -> None:
-    settings = load_settings()
-    configure_logging(settings.log_level)
-    platform_uow.configure(settings)
-    uow.configure(settings)
-    queue.configure(settings)
-    send_jobs_to(settings.redis_url)
+def _fill_one(begin: Callable[[], Settings], code: str) -> None:
     plan = next(plan for plan in RESELLERS if plan.code == code)
-    fill_clients(settings, plan, plan_clients(plan))
+    fill_clients(begin(), plan, plan_clients(plan))

@@ -2,9 +2,11 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
+from portal import assets
 from portal.headers import allow_form_action
 from tests.portal.gallery import gallery_app
 
@@ -48,13 +50,32 @@ class TestHeaders:
         assert response.headers["Referrer-Policy"] == "same-origin"
 
     def test_a_static_file_is_kept_for_good_under_the_address_that_names_its_content(self, http):
-        address = re.search(r'href="(/static/css/base\.css[^"]*)"', http.get("/gallery/door").text)
-        named, plain = (
-            http.get(path, buffered=True).headers["Cache-Control"]
-            for path in (address[1], "/static/css/base.css")
-        )
-        assert "immutable" in named
-        assert "immutable" not in plain
+        page = http.get("/gallery/door").text
+        for file in ("/static/vendor/bootstrap.min.css", "/assets/portal.css"):
+            address = re.search(rf'href="({re.escape(file)}\?v=[^"]*)"', page)
+            named, plain = (
+                http.get(path, buffered=True).headers["Cache-Control"]
+                for path in (address[1], file)
+            )
+            assert "immutable" in named
+            assert "immutable" not in plain
+
+    def test_all_sheets_come_as_one_in_their_order(self, http):
+        files = {path.stem: path for path in (assets.STATIC / "css").iterdir()}
+        assert set(files) == set(assets.SHEETS), "a sheet that no page wears"
+        answer = http.get("/assets/portal.css")
+        assert answer.content_type == "text/css; charset=utf-8"
+        places = [answer.text.index(files[name].read_text()) for name in assets.SHEETS]
+        assert places == sorted(places)
+
+    def test_a_changed_sheet_has_another_address(self, http, monkeypatch, tmp_path):
+        shutil.copytree(assets.STATIC / "css", tmp_path / "css")
+        monkeypatch.setattr(assets, "STATIC", tmp_path)
+        with gallery_app().test_request_context():
+            before = assets.style_url()
+            assert assets.style_url() == before
+            (tmp_path / "css" / "base.css").write_text("body { color: red }")
+            assert assets.style_url() != before
 
     def test_only_production_forbids_plain_http(self, http):
         production = gallery_app(environment="production", base_url="https://pay.example")
