@@ -83,7 +83,15 @@ def read_outcome(session: Session, client_ids: Sequence[int]) -> Outcome:
 
 def prove(session: Session, run: _Run, outcome: Outcome, expected: Outcome) -> None:
     """Raises AssertionError for the first thing that is not as it must be."""
-    assert outcome == expected, "not the same invoices as in the run without kills"
+    for client, own, calm in zip(
+        run.plan.clients, outcome.invoices, expected.invoices, strict=True
+    ):
+        differ = set(own) ^ set(calm)
+        assert not differ, (
+            f"{client.name} {client.rule}: not the same invoices as in the run without kills:"
+            f" {sorted((one.first_on, one.last_on, one.total, one in calm) for one in differ)}"
+        )
+    assert outcome == expected, "not billed until the same instants as in the run without kills"
     assert outcome.count > 0
     for client, client_id, own in zip(
         run.plan.clients, run.client_ids, outcome.invoices, strict=True

@@ -23,7 +23,7 @@ from random import Random
 import psycopg
 from sqlalchemy import exists, select
 
-from billing import client_billing, payment_terms, tax_profiles, transactions
+from billing import client_billing, ledger, payment_terms, tax_profiles, transactions
 from billing.invoice_models import Invoice
 from billing.models import ClientBilling
 from core import jobs, platform_uow, schema, uow
@@ -91,11 +91,14 @@ class Run:
 
     def advance(self, before: datetime, at: datetime) -> None:
         """Move the clock to `at` and book what was charged since `before`."""
-        clock.set_time(self.site.clock, at)
         charged = [one for one in self.plan.charges if before < one.dated_at <= at]
-        if not charged:
-            return
+        clients = {self.client_ids[charge.client] for charge in charged}
         with self.work() as session:
+            # a worker that was asked twice must not see the new time before the charges: an invoice
+            # of that moment would rightly leave them to the next
+            for client_id in sorted(clients):
+                ledger.lock_balance(session, client_id)
+            clock.set_time(self.site.clock, at)
             for charge in charged:
                 transactions.create_charge(
                     session,
