@@ -19,6 +19,7 @@ _FIRST = (
     "tests/portal/test_look_in_browser.py",
     "tests/portal/",
 )
+_OF_FORMS = {"test_card_numbers.py", "test_leaks.py", "test_mass_assignment.py"}
 
 
 def room_of(nodeid: str) -> str:
@@ -26,6 +27,9 @@ def room_of(nodeid: str) -> str:
     path = PurePosixPath(nodeid.split("::", 1)[0])
     if path.is_relative_to("tests/faults"):
         return "tests/faults"
+    if path.is_relative_to("tests/tenancy"):
+        # its world and all forms of all pages are read once a process
+        return f"tests/tenancy, {'forms' if path.name in _OF_FORMS else 'addresses'}"
     if path.is_relative_to("tests/journeys"):
         return f"tests/journeys, {'first' if path.name < 'test_j' else 'second'} half"
     return str(path)
