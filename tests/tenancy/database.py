@@ -105,6 +105,23 @@ class Database:
             lambda tables: {table: self._rows(table, shown[table]) for table in tables},
         )
 
+    def tables_with(self, pattern: str) -> list[str]:
+        """The tables in which a row, as a text, holds what the regular expression says."""
+
+        def read(tables: list[str]) -> dict[str, bool]:
+            parts = [
+                f"select '{table}', exists(select from \"{table}\" t where t::text ~ %(pattern)s)"
+                for table in tables
+            ]
+            return dict(
+                self.connection.execute(" union all ".join(parts), {"pattern": pattern}).fetchall()  # type: ignore[arg-type]
+                if parts
+                else []
+            )
+
+        holding = self._read_again(self.tables, ("with", pattern), read)
+        return [table for table, holds in holding.items() if holds]
+
     def _rows(self, table: str, shown: Iterable[str]) -> list[tuple[Any, ...]]:
         names = ", ".join(f'"{name}"::text' for name in shown)
         found = self.connection.execute(f'select {names} from "{table}"').fetchall()  # type: ignore[arg-type]
