@@ -3,9 +3,10 @@
 import ast
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
-import pytest
+from tests.architecture.files import each
 
 ROOT = Path(__file__).resolve().parents[2]
 DOMAIN = ("core", "tenants", "mail", "billing", "payments")
@@ -33,41 +34,44 @@ def _name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def _calls(path: Path, names: set[str]) -> list[int]:
     return [
         node.lineno
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(_tree(path))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in names
     ]
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in _files(*DOMAIN) if _name(p) not in ENTRY_POINT_FILES], ids=_name
-)
+@each([p for p in _files(*DOMAIN) if _name(p) not in ENTRY_POINT_FILES])
 def test_domain_code_never_commits(path: Path):
     lines = _calls(path, {"commit", "rollback"})
     assert not lines, f"{_name(path)}:{lines}: the entry point owns the transaction"
 
 
-@pytest.mark.parametrize("path", _files(*PRODUCT, "sandbox"), ids=_name)
+@each(_files(*PRODUCT, "sandbox"))
 def test_no_file_holds_too_much(path: Path):
     length = len(path.read_text().splitlines())
     assert length <= LONGEST_FILE, f"{_name(path)} has {length} lines: let it hold one thing"
 
 
-@pytest.mark.parametrize("path", _files(*PRODUCT, "sandbox"), ids=_name)
+@each(_files(*PRODUCT, "sandbox"))
 def test_file_names_say_what_is_inside(path: Path):
     assert path.stem not in BANNED_FILE_NAMES, f"{_name(path)}: name it after its content"
     assert not re.search(r"_v\d+$", path.stem), f"{_name(path)}: no version in a name"
 
 
-@pytest.mark.parametrize("path", _files(*PRODUCT), ids=_name)
+@each(_files(*PRODUCT))
 def test_no_float_touches_money(path: Path):
     floats = [
         node.lineno
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(_tree(path))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id == "Decimal"
@@ -78,11 +82,11 @@ def test_no_float_touches_money(path: Path):
     assert not floats, f"{_name(path)}:{floats}: write the amount as a string"
 
 
-@pytest.mark.parametrize("path", _files(*PRODUCT), ids=_name)
+@each(_files(*PRODUCT))
 def test_every_module_says_what_it_is(path: Path):
     text = path.read_text()
     if text.strip():
-        assert ast.get_docstring(ast.parse(text)), f"{_name(path)}: begin with one honest sentence"
+        assert ast.get_docstring(_tree(path)), f"{_name(path)}: begin with one honest sentence"
 
 
 SCOPE_SETTERS = (
@@ -94,14 +98,12 @@ SCOPE_SETTERS = (
 )
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in _files(*PRODUCT) if not _name(p).startswith(SCOPE_SETTERS)], ids=_name
-)
+@each([p for p in _files(*PRODUCT) if not _name(p).startswith(SCOPE_SETTERS)])
 def test_the_tenant_scope_is_set_by_infrastructure_only(path: Path):
     name = _name(path)
     used = [
         node.lineno
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(_tree(path))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id == "tenant_scope"

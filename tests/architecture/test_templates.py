@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-import pytest
+from tests.architecture.files import each
 
 ROOT = Path(__file__).resolve().parents[2] / "templates"
 PAGES = [
@@ -17,7 +17,7 @@ def _name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", PAGES, ids=_name)
+@each(PAGES)
 def test_nothing_inline_that_the_content_security_policy_would_refuse(path: Path):
     text = path.read_text()
     assert not re.search(r"\sstyle\s*=", text), "use a class"
@@ -29,14 +29,14 @@ def test_nothing_inline_that_the_content_security_policy_would_refuse(path: Path
     assert "javascript:" not in text
 
 
-@pytest.mark.parametrize("path", PAGES, ids=_name)
+@each(PAGES)
 def test_autoescape_is_never_switched_off(path: Path):
     text = path.read_text()
     assert not re.search(r"\|\s*safe\b", text)
     assert "autoescape" not in text
 
 
-@pytest.mark.parametrize("path", PAGES, ids=_name)
+@each(PAGES)
 def test_htmx_is_written_without_code_in_attributes(path: Path):
     text = path.read_text()
     assert "hx-on" not in text
@@ -45,7 +45,7 @@ def test_htmx_is_written_without_code_in_attributes(path: Path):
         assert "[" not in trigger, f"a trigger filter needs eval: {trigger}"
 
 
-@pytest.mark.parametrize("path", PAGES, ids=_name)
+@each(PAGES)
 def test_every_htmx_request_says_where_its_answer_goes(path: Path):
     for tag in re.findall(r"<[a-z][^>]*\bhx-(?:get|post)=[^>]*>", path.read_text()):
         assert "hx-target" in tag, tag
@@ -63,7 +63,7 @@ SCREENS = [
 ]
 
 
-@pytest.mark.parametrize("path", SCREENS, ids=_name)
+@each(SCREENS)
 def test_the_root_of_a_partial_carries_the_name_of_its_file(path: Path):
     wanted = path.stem.lstrip("_")
     ids = re.findall(r"\bid=\"([^\"{]+)\"", path.read_text())
@@ -75,7 +75,7 @@ def test_the_root_of_a_partial_carries_the_name_of_its_file(path: Path):
     )
 
 
-@pytest.mark.parametrize("path", PAGES, ids=_name)
+@each(PAGES)
 def test_a_field_that_asks_by_itself_never_swallows_the_click_on_save(path: Path):
     # a form drops what comes while it asks; a field inherits that, and would ask for the form
     for attributes in re.findall(r'{[^{}]*"hx-get"[^{}]*}', path.read_text()):
