@@ -5,6 +5,9 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
+# dozens of processes are started: each would compile all that it imports
+unexport PYTHONDONTWRITEBYTECODE
+
 PORT ?= 8080
 BIN := .venv/bin
 READY := .venv/.ready
@@ -29,7 +32,11 @@ setup: $(READY) $(CATALOGS) ## Make .venv with the locked packages (the other ta
 run: setup ## Run the whole portal on this machine; PORT=9000 chooses another port than 8080
 	@PORT=$(PORT) $(BIN)/python -m sandbox.run
 
-test: setup check chromium ## Run every check; TESTS=tests/billing takes a part
+test: setup chromium ## Run every check; TESTS=tests/billing takes a part
+	@# each process of the tests would rewrite all asserts: it is done once, beside the checks
+	$(BIN)/pytest --collect-only -qq $(TESTS) >/dev/null 2>&1 & asserts=$$!; \
+	$(MAKE) check; \
+	wait $$asserts || true
 	$(BIN)/pytest -n $(TEST_PROCESSES) $(TESTS)
 
 check: $(READY) ## Run the fast checks: format, lint, import contracts, types, templates

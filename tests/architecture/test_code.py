@@ -52,19 +52,19 @@ def _calls(path: Path, names: set[str]) -> list[int]:
 @each([p for p in _files(*DOMAIN) if _name(p) not in ENTRY_POINT_FILES])
 def test_domain_code_never_commits(path: Path):
     lines = _calls(path, {"commit", "rollback"})
-    assert not lines, f"{_name(path)}:{lines}: the entry point owns the transaction"
+    assert not lines, f"{lines}: the entry point owns the transaction"
 
 
 @each(_files(*PRODUCT, "sandbox"))
 def test_no_file_holds_too_much(path: Path):
     length = len(path.read_text().splitlines())
-    assert length <= LONGEST_FILE, f"{_name(path)} has {length} lines: let it hold one thing"
+    assert length <= LONGEST_FILE, f"{length} lines: let it hold one thing"
 
 
 @each(_files(*PRODUCT, "sandbox"))
 def test_file_names_say_what_is_inside(path: Path):
-    assert path.stem not in BANNED_FILE_NAMES, f"{_name(path)}: name it after its content"
-    assert not re.search(r"_v\d+$", path.stem), f"{_name(path)}: no version in a name"
+    assert path.stem not in BANNED_FILE_NAMES, "name it after its content"
+    assert not re.search(r"_v\d+$", path.stem), "no version in a name"
 
 
 @each(_files(*PRODUCT))
@@ -79,14 +79,14 @@ def test_no_float_touches_money(path: Path):
         and isinstance(node.args[0], ast.Constant)
         and isinstance(node.args[0].value, float)
     ]
-    assert not floats, f"{_name(path)}:{floats}: write the amount as a string"
+    assert not floats, f"{floats}: write the amount as a string"
 
 
 @each(_files(*PRODUCT))
 def test_every_module_says_what_it_is(path: Path):
     text = path.read_text()
     if text.strip():
-        assert ast.get_docstring(_tree(path)), f"{_name(path)}: begin with one honest sentence"
+        assert ast.get_docstring(_tree(path)), "begin with one honest sentence"
 
 
 SCOPE_SETTERS = (
@@ -100,7 +100,6 @@ SCOPE_SETTERS = (
 
 @each([p for p in _files(*PRODUCT) if not _name(p).startswith(SCOPE_SETTERS)])
 def test_the_tenant_scope_is_set_by_infrastructure_only(path: Path):
-    name = _name(path)
     used = [
         node.lineno
         for node in ast.walk(_tree(path))
@@ -108,7 +107,7 @@ def test_the_tenant_scope_is_set_by_infrastructure_only(path: Path):
         and isinstance(node.func, ast.Name)
         and node.func.id == "tenant_scope"
     ]
-    assert not used, f"{name}:{used}: the view decorator and the worker's middleware set the scope"
+    assert not used, f"{used}: the view decorator and the worker's middleware set the scope"
 
 
 def test_every_screen_stands_in_the_contract_that_keeps_screens_apart():
