@@ -9,12 +9,14 @@ leases and woken, clocks are wrong, gateways and their events misbehave, Redis i
 PostgreSQL crashes. Then all is made well again, what is open is followed to its end, and every rule
 is proven. The seed chooses what happens; when exactly it happens is up to the machine, so a seed
 repeats the mixture of a round and not its every interleaving. Ends with 1 on the first breach.
+Whatever it ends with, also when it is interrupted, it prints what all rounds came to.
 """
 
 import argparse
 import logging
 import random
 import secrets
+import signal
 import sys
 import threading
 import time
@@ -44,19 +46,29 @@ def main() -> int:
     be_quiet()
     print(f"seed {chosen.seed}, {chosen.minutes:g} minutes, {chosen.workers} workers", flush=True)
     totals: Counter[str] = Counter()
-    end = time.monotonic() + chosen.minutes * 60
+    began = time.monotonic()
+    end = began + chosen.minutes * 60
     number = chosen.round or 1
-    with open_site() as rig:
-        while time.monotonic() < end:
-            breaches = _play(rig, f"{chosen.seed}:{number}", number, chosen.workers, totals)
-            if breaches:
-                _tell_breach(rig, chosen.seed, number, breaches)
-                return 1
-            if chosen.round:
-                break
-            number += 1
-    print(f"seed {chosen.seed}: every rule held\n{_words(totals)}")
-    return 0
+    outcome = "the run itself failed"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with open_site() as rig:
+            while time.monotonic() < end:
+                breaches = _play(rig, f"{chosen.seed}:{number}", number, chosen.workers, totals)
+                if breaches:
+                    outcome = f"broken in round {number}"
+                    _tell_breach(rig, chosen.seed, number, breaches)
+                    return 1
+                if chosen.round:
+                    break
+                number += 1
+        outcome = "every rule held"
+        return 0
+    except KeyboardInterrupt:
+        outcome = "interrupted; every rule held in the rounds that ended"
+        return 130
+    finally:
+        _tell_totals(chosen.seed, outcome, time.monotonic() - began, totals)
 
 
 def _play(rig: Rig, seed: str, number: int, workers: int, totals: Counter[str]) -> list[str]:
@@ -83,6 +95,7 @@ def _play(rig: Rig, seed: str, number: int, workers: int, totals: Counter[str]) 
         account.counts + mischief.done + Counter({f"asked: {k}": v for k, v in crowd.done.items()})
     )
     totals.update(counts)
+    totals["rounds"] += 1
     print(f"round {number}, {time.monotonic() - began:.0f} s: {_words(counts)}", flush=True)
     return breaches + account.breaches
 
@@ -108,10 +121,24 @@ def _ticking(rig: Rig) -> Iterator[None]:
             thread.join(60)
 
 
+def _tell_totals(seed: int, outcome: str, seconds: float, totals: Counter[str]) -> None:
+    print(
+        f"\nseed {seed}: {outcome}\n"
+        f"In total {totals['charges']} charges, {totals['kills']} kills of workers,"
+        f" {totals['postings']} postings; {totals['rounds']} rounds in {seconds / 60:.1f} minutes\n"
+        f"{_words(totals)}",
+        flush=True,
+    )
+
+
 def _words(counts: Counter[str]) -> str:
     first = ("refills", "charges", "postings", "refunds", "mails", "kills", "freezes")
     named = [f"{counts[name]} {name}" for name in first]
-    rest = [f"{count} {name}" for name, count in sorted(counts.items()) if name not in first]
+    rest = [
+        f"{count} {name}"
+        for name, count in sorted(counts.items())
+        if name not in (*first, "rounds")
+    ]
     return ", ".join(named + rest)
 
 

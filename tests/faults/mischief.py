@@ -28,6 +28,7 @@ class Mischief:
         self._rng = rng
         self._workers = [rig.start_worker() for _ in range(workers)]
         self._frozen: list[tuple[float, WorkerProcess]] = []
+        self._woken: list[WorkerProcess] = []
         self.done: Counter[str] = Counter()
 
     def rage(self, seconds: float) -> None:
@@ -53,8 +54,8 @@ class Mischief:
             worker.end()
 
     def end(self) -> None:
-        """No worker is left."""
-        for worker in self._workers:
+        """No worker is left, whenever the round broke off."""
+        for worker in (*self._workers, *self._woken, *(one for _, one in self._frozen)):
             worker.end()
 
     def _pick(self) -> Callable[[], None]:
@@ -88,6 +89,7 @@ class Mischief:
         for due in [one for one in self._frozen if one[0] <= time.monotonic()]:
             self._frozen.remove(due)
             due[1].thaw()
+            self._woken.append(due[1])
             timer = threading.Timer(2, due[1].end)
             timer.daemon = True
             timer.start()
