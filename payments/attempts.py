@@ -66,7 +66,7 @@ def begin_attempt(
     if obstacle:
         refills.fail(session, refill, obstacle)
         return None
-    card = _lock_card(session, refill.saved_card_id)
+    card = refills.lock_card(session, refill.saved_card_id)
     if card is None or card.state != "active":
         refills.fail(session, refill, "The card was removed. Nothing was charged.")
         return None
@@ -274,16 +274,6 @@ def has_open_attempt(session: Session, card_id: UUID) -> bool:
         .limit(1)
     )
     return found is not None
-
-
-def _lock_card(session: Session, card_id: UUID) -> SavedCard | None:
-    """The lock makes two workers that begin with one card wait for each other."""
-    return session.scalar(
-        select(SavedCard)
-        .where(SavedCard.id == card_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
 
 
 def _is_card_busy(session: Session, card: SavedCard, at: datetime, patience: Patience) -> bool:

@@ -41,7 +41,7 @@ def tell_client(session: Session, client_id: int) -> int:
         select(SavedCard)
         .where(SavedCard.client_id == client_id, SavedCard.tell_at <= now())
         .order_by(SavedCard.tell_at, SavedCard.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     ).all()
     if client.erased_at is not None:
@@ -63,7 +63,7 @@ def tell_expiry(session: Session, card_id: UUID) -> bool:
     card = session.scalar(
         select(SavedCard)
         .where(SavedCard.id == card_id, SavedCard.state == "active")
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     last_day = None if card is None else last_day_of(card)

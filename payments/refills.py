@@ -113,6 +113,20 @@ def lock_refill(session: Session, refill_id: UUID) -> Refill:
     return refill
 
 
+def lock_card(session: Session, card_id: UUID) -> SavedCard | None:
+    """The card, read anew and locked until the transaction ends: who charges it takes turns.
+
+    Rows that point at the card are written meanwhile. A stronger lock and an automatic charge,
+    which holds the balance and points at the card, would wait for each other in a ring.
+    """
+    return session.scalar(
+        select(SavedCard)
+        .where(SavedCard.id == card_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+
+
 def move(refill: Refill, news: RefillNews, *, reason: str = "") -> None:
     """Take one edge of the state table; raises IllegalMoveError. The caller holds the lock."""
     state = next_refill_state(RefillState(refill.state), news)

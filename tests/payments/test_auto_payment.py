@@ -6,7 +6,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from billing import invoices, payment_terms
 from billing.client_billing import Billing, save_billing
@@ -18,10 +18,10 @@ from core.ids import new_id
 from core.platform_uow import platform_unit_of_work
 from core.tenancy import tenant_scope
 from core.uow import unit_of_work
-from payments import auto_payment, saved_cards
+from payments import auto_payment, card_letters, refills, saved_cards
 from payments.auto_payment import AutoPayment
 from payments.dues import Why
-from payments.models import Refill
+from payments.models import Refill, SavedCard
 from tenants import clients
 from tenants.clients import General, get_client
 from tests.payments.test_refills import begin_page, pay_on
@@ -79,6 +79,33 @@ def declining(till: Till) -> Till:
     save(till, extra_amount=Decimal(5))
     till.owe("10")
     return till
+
+
+def charges_it(session, card: SavedCard) -> None:
+    refills.lock_card(session, card.id)
+
+
+def writes_of_it(session, card: SavedCard) -> None:
+    session.get_one(SavedCard, card.id).tell_at = now()
+    session.flush()
+    card_letters.tell_client(session, card.client_id)
+
+
+def looks_whether_it_expires(session, card: SavedCard) -> None:
+    card_letters.tell_expiry(session, card.id)
+
+
+@pytest.mark.parametrize("somebody", [charges_it, writes_of_it, looks_whether_it_expires])
+def test_an_automatic_charge_waits_for_nobody_who_has_the_card_locked(till, somebody):
+    """It holds the balance, which who charges the card needs next: they would end in a ring."""
+    card = till.save_card()
+    save(till)
+    till.owe("10")
+    with till.work() as other:
+        somebody(other, card)
+        with till.work() as session:
+            session.execute(text("set local lock_timeout = '5s'"))
+            assert auto_payment.request_due(session, till.client.id) is not None
 
 
 # When, and how much

@@ -11,6 +11,8 @@ from billing import payment_returns, transactions
 from billing.models import Transaction
 from core.errors import ConflictError, InvalidInputError, InvariantError, NotFoundError
 from core.ids import new_id
+from core.jobs import Job
+from core.platform_uow import platform_unit_of_work
 from payments import (
     auto_payment,
     on_the_fly,
@@ -26,6 +28,7 @@ from payments.patience import DEFAULT_PATIENCE
 from payments.refund_models import Refund
 from tenants.clients import get_client
 from tests.payments.till import AT_ONCE, Till, later
+from worker.sweeps.payments import find_waiting_refunds
 
 REFUND_CALL = {"authorizenet": "createTransactionRequest", "stripe": "refunds.create"}
 
@@ -82,6 +85,13 @@ def look_up(till: Till, refund_id: UUID, patience=DEFAULT_PATIENCE) -> Recorded 
 def refund_of(till: Till, refund_id: UUID) -> Refund:
     with till.work() as session:
         return refunds.get_refund(session, refund_id)
+
+
+def found_by_the_sweep(sent: list[Job]) -> list[tuple[str, dict[str, str | int], int | None]]:
+    sent.clear()
+    with platform_unit_of_work() as session:
+        find_waiting_refunds(session)
+    return [(job.name, job.args, job.reseller_id) for job in sent]
 
 
 def given_back(till: Till) -> list[str]:
@@ -202,6 +212,25 @@ class TestRefunds:
         send(till, refund_id)
 
         assert (refund_of(till, refund_id).state, till.live()) == ("succeeded", 30)
+
+    def test_nobody_forgets_what_waits_day_after_day_until_it_is_settled(
+        self, till: Till, sent_jobs: list[Job]
+    ):
+        refund_id = ask(till, paid(till))
+        send(till, refund_id)
+        wish = (refunds.SEND, {"refund_id": str(refund_id)}, till.tenant.id)
+        for hours in (2, 24, 48):
+            assert wish not in found_by_the_sweep(sent_jobs), "its hour is not over"
+            with later(hours=hours):
+                assert wish in found_by_the_sweep(sent_jobs)
+                assert send(till, refund_id) is None
+        settle(till)
+
+        with later(hours=50):
+            assert wish in found_by_the_sweep(sent_jobs)
+            send(till, refund_id)
+
+        assert (refund_of(till, refund_id).state, given_back(till)) == ("succeeded", ["20.00"])
 
     def test_the_invoice_that_it_paid_is_open_again(self, till: Till):
         till.owe("50.00")

@@ -12,7 +12,7 @@ from billing.models import LedgerLine, Transaction
 from core.clock import now
 from core.db import Session
 from core.errors import NotFoundError
-from payments import attempts, gateway_accounts
+from payments import attempts, gateway_accounts, refills
 from payments.models import GatewayAccount, Refill, SavedCard
 from portal.panel.me import Me, my_id, read_me
 from portal.panel.open_invoices import OpenInvoice, list_open
@@ -82,7 +82,7 @@ def find_same(session: Session, *, amount: Decimal, card_id: UUID | None) -> Ref
     Locks the card until the transaction ends: forms of two tabs sent at once take turns.
     """
     if card_id is not None:
-        session.scalar(select(SavedCard.id).where(SavedCard.id == card_id).with_for_update())
+        refills.lock_card(session, card_id)
     way = (
         and_(Refill.method == "hosted_page", Refill.state.in_(("requested", "processing")))
         if card_id is None
