@@ -161,7 +161,7 @@ def _tell_breach(rig: Rig, seed: int, number: int, breaches: list[str]) -> None:
 
 def be_quiet() -> None:
     """The web server's and the domain's own words would bury the figures."""
-    socketserver.BaseServer.handle_error = _tell_surprise  # type: ignore[method-assign]
+    socketserver.BaseServer.handle_error = _tell_surprise  # type: ignore[assignment]
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     logging.disable(logging.ERROR)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

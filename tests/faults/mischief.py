@@ -27,8 +27,7 @@ class Mischief:
         self._rig = rig
         self._rng = rng
         self._workers = [rig.start_worker() for _ in range(workers)]
-        self._frozen: list[tuple[float, WorkerProcess]] = []
-        self._woken: list[WorkerProcess] = []
+        self._given_up: list[tuple[threading.Timer, WorkerProcess]] = []
         self.done: Counter[str] = Counter()
 
     def rage(self, seconds: float) -> None:
@@ -36,26 +35,31 @@ class Mischief:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self._pick()()
-            self._thaw_due()
             time.sleep(self._rng.uniform(0.3, 1.5))
 
     def cease(self) -> None:
         """Everybody is awake, at the right time, and the gateways behave."""
-        for _, worker in self._frozen:
-            worker.thaw()
-        self._frozen.clear()
+        for timer, worker in self._given_up:
+            timer.cancel()
+            with suppress(ProcessLookupError):
+                worker.thaw()
         for gateway in (self._rig.sandbox, self._rig.stripe):
             gateway.behave()
             gateway.control("webhooks/deliver")
         # those that came back overlap for a moment with those that follow them
-        old, self._workers = self._workers, [self._rig.start_worker() for _ in range(2)]
+        old = [*self._workers, *(worker for _, worker in self._given_up)]
+        self._workers = [self._rig.start_worker() for _ in range(2)]
         time.sleep(1)
         for worker in old:
             worker.end()
+        self._given_up.clear()
 
     def end(self) -> None:
         """No worker is left, whenever the round broke off."""
-        for worker in (*self._workers, *self._woken, *(one for _, one in self._frozen)):
+        for timer, worker in self._given_up:
+            timer.cancel()
+            worker.end()
+        for worker in self._workers:
             worker.end()
 
     def _pick(self) -> Callable[[], None]:
@@ -80,19 +84,19 @@ class Mischief:
         place = self._rng.randrange(len(self._workers))
         sleeper = self._workers[place]
         sleeper.freeze(amid_letters=True)
-        self._frozen.append((time.monotonic() + self._rng.uniform(*FROZEN_S), sleeper))
+        # by its own clock: what goes wrong next may have to wait for a lock that the sleeper holds
+        timer = threading.Timer(self._rng.uniform(*FROZEN_S), self._wake, (sleeper,))
+        timer.daemon = True
+        timer.start()
+        self._given_up.append((timer, sleeper))
         self._workers[place] = self._rig.start_worker()
         self.done["freezes"] += 1
 
-    def _thaw_due(self) -> None:
+    def _wake(self, sleeper: WorkerProcess) -> None:
         """Who was given up comes back, works for a while beside its successor, and is killed."""
-        for due in [one for one in self._frozen if one[0] <= time.monotonic()]:
-            self._frozen.remove(due)
-            due[1].thaw()
-            self._woken.append(due[1])
-            timer = threading.Timer(2, due[1].end)
-            timer.daemon = True
-            timer.start()
+        sleeper.thaw()
+        time.sleep(2)
+        sleeper.end()
 
     def _upset_a_gateway(self) -> None:
         gateway = self._rng.choice((self._rig.sandbox, self._rig.stripe))
