@@ -60,12 +60,18 @@ class WarmWorker:
         parent.stdin.write(json.dumps(order) + "\n")
         parent.stdin.flush()
         self.pid = int(parent.stdout.readline())
+        # the number of one that is gone may be somebody else's by now
+        self._is_gone = False
 
     def signal_all(self, number: signal.Signals) -> None:
-        """To the master and its workers."""
+        """To the master and its workers, unless they were killed already."""
+        if self._is_gone:
+            return
         os.killpg(self.pid, number)
 
     def has_ended(self) -> bool:
+        if self._is_gone:
+            return True
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
@@ -80,6 +86,7 @@ class WarmWorker:
         while not self.has_ended():
             assert time.monotonic() < deadline, "killed and still there"
             time.sleep(0.01)
+        self._is_gone = True
 
 
 def _become_worker(environment: dict[str, str], log: str, arguments: list[str]) -> None:

@@ -92,6 +92,7 @@ def _play(rig: Rig, seed: str, number: int, workers: int, totals: Counter[str]) 
         breaches = proof.settle(rig)
     finally:
         mischief.end()
+        rig.end_workers()
     account = proof.prove(rig, crowd)
     counts = (
         account.counts + mischief.done + Counter({f"asked: {k}": v for k, v in crowd.done.items()})

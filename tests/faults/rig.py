@@ -127,6 +127,7 @@ class Rig:
     def end_workers(self) -> None:
         for worker in self._workers:
             worker.end()
+        self._workers.clear()
 
     # The clock's work: the same sweeps, called here so that nobody waits for half a minute
 
