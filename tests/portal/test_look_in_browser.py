@@ -1,10 +1,9 @@
 """The gallery in a real browser: nothing refused by the policy, usable by everybody, and alive."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browsers import COUNT_VIOLATIONS, PHONE, WCAG, WIDE, serving
+from tests.browsers import COUNT_VIOLATIONS, PHONE, WIDE, serving, violations_on
 from tests.portal.gallery import gallery_app
 
 pytestmark = pytest.mark.journey
@@ -16,26 +15,53 @@ def address():
         yield f"{address}/gallery"
 
 
-@pytest.fixture
-def open_page(chromium, address):
-    """Open a page of the gallery; at the end nothing may have been refused or have failed."""
-    contexts, failures = [], []
+@pytest.fixture(scope="module")
+def window(chromium):
+    """Gives a window with its own history and storage, and the errors of its scripts.
 
-    def open_page(path, *, viewport=WIDE, scheme="light", **more):
-        context = chromium.new_context(viewport=viewport, color_scheme=scheme, **more)
-        contexts.append(context)
-        page = context.new_page()
-        page.add_init_script(COUNT_VIOLATIONS)
-        page.on("pageerror", lambda error: failures.append(str(error)))
+    One window with scripts and one without serve all tests: a new one costs more than a test.
+    """
+    windows = {}
+
+    def window(java_script_enabled):
+        if java_script_enabled not in windows:
+            context = chromium.new_context(java_script_enabled=java_script_enabled)
+            page = context.new_page()
+            failures = []
+            page.add_init_script(COUNT_VIOLATIONS)
+            page.on("pageerror", lambda error: failures.append(str(error)))
+            windows[java_script_enabled] = page, failures
+        return windows[java_script_enabled]
+
+    yield window
+    for page, _failures in windows.values():
+        page.context.close()
+
+
+@pytest.fixture
+def open_page(window, address):
+    """Open a page of the gallery; at the end nothing may have been refused or have failed."""
+    opened = []
+
+    def open_page(path, *, viewport=WIDE, scheme="light", java_script_enabled=True):
+        assert not opened, "one page for each test"
+        page, failures = window(java_script_enabled)
+        failures.clear()
+        opened.append((page, failures))
+        page.set_viewport_size(viewport)
+        page.emulate_media(color_scheme=scheme)
         page.goto(f"{address}/{path}")
         return page
 
     yield open_page
-    refused = [page.evaluate("window.refused") for context in contexts for page in context.pages]
-    for context in contexts:
-        context.close()
-    assert not any(refused), refused
-    assert failures == []
+    for page, failures in opened:
+        refused = page.evaluate("window.refused")
+        page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        page.context.clear_cookies()
+        page.unroute_all()
+        page.mouse.move(0, 0)
+        assert not refused
+        assert failures == []
 
 
 def open_dialog(page):
@@ -94,8 +120,7 @@ def test_everybody_can_use_it(open_page, state, viewport, scheme):
     page = open_page(path, viewport=viewport, scheme=scheme)
     if prepare:
         prepare(page)
-    found = Axe().run(page, options=WCAG)
-    assert found.violations_count == 0, found.generate_report()
+    assert violations_on(page) == ""
 
 
 @pytest.mark.parametrize("path", ["clients", "components", "panel", "door", "clients/edit"])
