@@ -11,6 +11,8 @@ import psycopg
 import pytest
 import structlog
 from argon2 import PasswordHasher
+from flask import Flask
+from jinja2 import FileSystemBytecodeCache
 
 from sandbox.embedded import Postgres, Redis, start_postgres, start_redis
 from tests.browsers import chromium  # noqa: F401 (a fixture of all tests)
@@ -26,6 +28,20 @@ _SETTINGS = {
     "SMTP_STARTTLS": "false",
     "MAIL_FROM": "billing@portal.example",
 }
+
+
+# where the test processes of one run keep compiled templates for each other
+_TEMPLATES = "TEST_TEMPLATES_COMPILED"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        os.environ[_TEMPLATES] = tempfile.mkdtemp(prefix="portal-test-templates-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(_TEMPLATES), ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -68,6 +84,15 @@ def quick_passwords() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_hasher", weak)
         patch.setattr(passwords, "_NOBODY", weak.hash("nobody has this password"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_templates() -> Iterator[None]:
+    """Each template is compiled once in a run: every app and every process would do it anew."""
+    cache = FileSystemBytecodeCache(os.environ[_TEMPLATES])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Flask, "jinja_options", {**Flask.jinja_options, "bytecode_cache": cache})
         yield
 
 

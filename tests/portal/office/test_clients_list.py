@@ -15,7 +15,7 @@ from portal import keyset, listing
 from tenants import client_blocks, tags
 from tenants.clients import get_client
 from tenants.models import Client as ClientRow
-from tests.factories.cast import Client, Tenant, make_client, make_tenant
+from tests.factories.cast import Client, Tenant, make_client, make_clients, make_tenant
 from tests.portal.browser import HTMX, Browser, signed_in
 from tests.portal.office import desk
 
@@ -105,8 +105,7 @@ class TestPages:
     @pytest.fixture
     def hundred(self, acme: Tenant) -> list[str]:
         names = [f"Client {number:03}" for number in range(120)]
-        for name in names:
-            make_client(acme, name)
+        make_clients(acme, names)
         return names
 
     def test_pages_follow_each_other_without_a_gap_or_a_double(
@@ -198,8 +197,9 @@ class TestFamily:
     def test_pages_of_both_follow_each_other(
         self, as_head: Browser, acme: Tenant, west: Tenant
     ) -> None:
-        for number in range(60):
-            make_client((acme, west)[number % 2], f"Client {number:03}")
+        names = [f"Client {number:03}" for number in range(60)]
+        make_clients(acme, names[::2])
+        make_clients(west, names[1::2])
 
         first = as_head.get(LIST)
         second = as_head.get(desk.link(first, "Next"))
@@ -431,8 +431,7 @@ def test_that_there_are_many_is_remembered_for_the_tenant_that_counted(
     monkeypatch.setattr(keyset, "COUNT_LIMIT", 52)
     monkeypatch.setattr(listing, "COUNT_LIMIT", 52)
     keyset.forget_counts()
-    for number in range(53):
-        make_client(acme, f"Client {number:03}")
+    make_clients(acme, [f"Client {number:03}" for number in range(53)])
 
     assert "1–50 of 52+" in as_owner.get(LIST).text
     with tenant_scope(acme.scope), unit_of_work() as session:

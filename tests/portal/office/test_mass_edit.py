@@ -409,13 +409,16 @@ def test_changed_unchanged_left_out_and_failed_are_all_that_were_selected(
     acme, globex, crowd, status, autoinvoicing, amount, strangers
 ):
     terms = _terms_once(acme)
-    ids = []
+    ids: list[int] = []
+    of_state: dict[str, list[int]] = {}
     for state, currency, has_terms in crowd:
         billing = Billing(payment_terms_id=terms if has_terms else None)
         client = make_client(acme, "Somebody", currency=currency, billing=billing)
         ids.append(client.id)
-        if state != "active":
-            do_unpreviewed(acme, [client.id], Wish(status=state))
+        of_state.setdefault(state, []).append(client.id)
+    for state in of_state.keys() - {"active"}:
+        made_so = do_unpreviewed(acme, of_state[state], Wish(status=state))
+        assert made_so.changed == len(of_state[state])
     wanted = Wish(
         status=status,
         autoinvoicing=autoinvoicing,
