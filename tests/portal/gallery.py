@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 
 from flask import Blueprint, Flask, abort, flash, request
 from flask.typing import ResponseReturnValue
@@ -283,3 +284,9 @@ def gallery_settings(**changes: object) -> Settings:
 def gallery_app(**changes: object) -> Flask:
     """The real application with the gallery added."""
     return create_app(gallery_settings(**changes), bp)
+
+
+@cache
+def standing_gallery() -> Flask:
+    """One gallery for all tests that change nothing of it; requests have their own sessions."""
+    return gallery_app()

@@ -8,14 +8,14 @@ import pytest
 
 from portal import assets
 from portal.headers import allow_form_action
-from tests.portal.gallery import gallery_app
+from tests.portal.gallery import gallery_app, standing_gallery
 
 HTMX = {"HX-Request": "true"}
 
 
 @pytest.fixture
 def http():
-    return gallery_app().test_client()
+    return standing_gallery().test_client()
 
 
 def token_of(http) -> str:
@@ -38,7 +38,8 @@ class TestHeaders:
 
     @pytest.mark.parametrize("address", ["*", "javascript:x", "//x", "https://a b/", "https:"])
     def test_a_form_cannot_be_let_out_to_just_anything(self, address):
-        with gallery_app().test_request_context(), pytest.raises(ValueError, match="absolute"):
+        gallery = standing_gallery()
+        with gallery.test_request_context(), pytest.raises(ValueError, match="absolute"):
             allow_form_action(address)
 
     @pytest.mark.parametrize("path", ["/gallery/clients", "/nowhere", "/gallery/fail/bug"])

@@ -10,13 +10,13 @@ from core.errors import InvalidInputError
 from portal import formatting
 from portal.viewer import set_viewer
 from portal.wording import refusal
-from tests.portal.gallery import gallery_app, office_viewer
+from tests.portal.gallery import office_viewer, standing_gallery
 
 
 @pytest.fixture(params=["en"])
 def seen_in(request):
     """The formatting module inside a request of a viewer with this language, in Berlin."""
-    with gallery_app().test_request_context():
+    with standing_gallery().test_request_context():
         set_viewer(office_viewer(locale=request.param))
         yield formatting
 
@@ -80,7 +80,7 @@ _LANGUAGES = ("ar", "bn", "de", "de_CH", "en", "en_IN", "es", "fa", "fr", "he", 
 
 @pytest.mark.parametrize("language", _LANGUAGES)
 def test_the_quick_way_to_write_figures_is_babels_way(language):
-    with gallery_app().test_request_context():
+    with standing_gallery().test_request_context():
         set_viewer(office_viewer(locale=language))
         for text in ("0", "1", "-1.00", "999.50", "1234.56", "-1234567.89", "98765432109876.12"):
             assert formatting.number(Decimal(text), 2) == format_decimal(
@@ -93,12 +93,12 @@ class TestRefusals:
         error = InvalidInputError(
             "Enter %(high)s by %(day)s.", high=Decimal("1234.5"), day=date(2026, 3, 1)
         )
-        app = gallery_app()
+        app = standing_gallery()
         with app.test_request_context(headers={"Accept-Language": "en"}):
             assert refusal(error) == "Enter 1,234.5 by 1 Mar 2026."
         assert error.message == "Enter 1234.5 by 2026-03-01."
 
     def test_a_percent_sign_without_values_is_only_a_percent_sign(self):
         error = InvalidInputError("At most 100%.")
-        with gallery_app().test_request_context():
+        with standing_gallery().test_request_context():
             assert refusal(error) == "At most 100%."

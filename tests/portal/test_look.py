@@ -8,7 +8,7 @@ from flask import render_template_string
 
 from portal.navigation import menu_for
 from portal.viewer import ANONYMOUS, current_viewer
-from tests.portal.gallery import gallery_app, office_viewer
+from tests.portal.gallery import office_viewer, standing_gallery
 
 PAGES = [
     "clients", "clients?q=zz", "clients?banner=Acting+for+Dana", "clients/edit",
@@ -18,7 +18,7 @@ PAGES = [
 
 @pytest.fixture
 def app():
-    return gallery_app()
+    return standing_gallery()
 
 
 @pytest.fixture
