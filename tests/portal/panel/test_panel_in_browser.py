@@ -294,10 +294,10 @@ def test_a_card_is_removed_only_after_a_question(
     expect(page.get_by_text("No card is saved")).to_be_visible()
 
 
-def test_the_pdf_of_an_invoice_is_downloaded(
-    open_page: Callable[..., Page], full: dict[str, str]
-) -> None:
-    page = open_page(full["invoice"])
+def test_the_pdf_of_an_invoice_is_downloaded(open_page: Callable[..., Page], till: Till) -> None:
+    story.charge(till, "12.40", "Calls to Germany, mobile", days_ago=15)
+    invoice_id = story.invoice(till, days_ago=12, length=17, with_file=True)
+    page = open_page(f"/clients/invoices/{invoice_id}")
     with page.expect_download() as download:
         page.get_by_role("link", name="Download PDF").click()
     assert download.value.suggested_filename.endswith(".pdf")
