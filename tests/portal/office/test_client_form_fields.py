@@ -220,12 +220,19 @@ def test_a_wrong_amount_is_told_and_stays_in_its_box(
 @pytest.mark.parametrize("field", SELECTS)
 @pytest.mark.parametrize("value", ["999999", "9" * 40, "-1", "abc", "<script>", "🙂"])
 def test_a_choice_that_no_list_offers_is_refused(ask_once: AskOnce, field: str, value: str) -> None:
-    got = ask_once(
-        {**dict.fromkeys(SELECTS, value), "general-applied_template_id": value}, by="as_head"
-    )
+    got = ask_once(wrong_choices(field, value), by="as_head")
 
     refused(got.answer, field)
     assert got.clients == []
+
+
+def wrong_choices(field: str, value: str) -> dict[str, str]:
+    """The changes in one request; what other choices follow from is wrong all by itself."""
+    if field == "general-reseller_id":
+        return {field: value}
+    if field == "general-template_id":
+        return {field: value, "general-applied_template_id": value}
+    return dict.fromkeys(set(SELECTS) - {"general-reseller_id", "general-template_id"}, value)
 
 
 @pytest.fixture
