@@ -28,6 +28,7 @@ from mail.queue import MailKind
 from payments.models import SavedCard
 from payments.state import FINAL_REFILL_STATES
 from sandbox.embedded import Postgres, Redis
+from tests.faults import passing
 from tests.payments.till import Till
 from tests.sandbox.authorizenet_server import RunningSandbox
 from tests.sandbox.mailbox_server import MailboxServer
@@ -154,6 +155,14 @@ class Rig:
         """What a worker that is gone began to send is free for the next, without its minutes."""
         self.execute("update mail_messages set lease_until = now() where state = 'sending'")
 
+    def let_leases_end(self) -> None:
+        """Who holds one is gone or stands still, and the gateway has nothing more to do."""
+        self.execute(*passing.LEASES_END)
+
+    def let_waits_end(self) -> None:
+        """What nobody is at is looked at, or tried again, now."""
+        self.execute(*passing.WAITS_END)
+
     def crash_postgresql(self) -> None:
         """Stop it as a power cut would and start it again; this process forgets its connections."""
         self.postgres.restart(immediate=True)
@@ -180,18 +189,15 @@ class Rig:
     def settle(self, *refill_ids: UUID) -> None:
         """Sweep until every refill has its outcome and every mail is sent.
 
-        A look that could not tell, as on a machine that stood still for a moment, is followed by
-        waits of up to an hour: nobody waits for these here. Leases keep their full length.
+        Nobody waits here for the time between two looks. Leases keep their full length.
         """
 
         def is_done() -> bool:
-            self.execute(
-                "update refills set next_look_at = now()"
-                " where next_look_at > now() + interval '5 seconds'"
-            )
+            self.let_waits_end()
             self.sweep()
             states = [self.till.refill(refill_id).state for refill_id in refill_ids]
             if not all(state in FINAL_REFILL_STATES for state in states):
+                time.sleep(0.15)
                 return False
             self.execute(
                 "update mail_messages set next_attempt_at = now() - interval '1 minute'"
@@ -251,9 +257,12 @@ class Rig:
     def connect(self) -> "psycopg.Connection[tuple[object, ...]]":
         return psycopg.connect(host=str(self.postgres.socket_dir), user="postgres", dbname="portal")
 
-    def execute(self, statement: str) -> None:
+    def execute(self, *statements: str) -> None:
+        """Each in a transaction of its own: together they would hold locks in another order."""
         with self.connect() as connection:
-            connection.execute(statement)  # type: ignore[arg-type]
+            connection.autocommit = True
+            for statement in statements:
+                connection.execute(statement)  # type: ignore[arg-type]
 
     def waiting_for_locks(self, relation: str = "") -> int:
         """How many connections of the application wait for a lock."""

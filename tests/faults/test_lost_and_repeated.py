@@ -91,6 +91,7 @@ def test_a_lost_answer_and_a_worker_killed_while_it_looks(rig: Rig):
     rig.sweep()
     wait_for("the look-up under way", lambda: rig.till.attempt(refill_id).lease_owner is not None)
     worker.kill()
+    rig.let_leases_end()
     rig.start_worker()
     rig.settle(refill_id)
     rig.prove_one_charge(refill_id)

@@ -68,10 +68,7 @@ def finish(rig: Rig, refund_id: UUID) -> None:
     """Sweep until it is final; nobody waits for the long pauses between looks."""
 
     def is_done() -> bool:
-        rig.execute(
-            "update refunds set next_look_at = now()"
-            " where next_look_at > now() + interval '5 seconds'"
-        )
+        rig.let_waits_end()
         with platform_unit_of_work() as session:
             find_waiting_refunds(session)
         time.sleep(0.2)
@@ -94,6 +91,8 @@ def kill_when(rig: Rig, refill_id: UUID, happened: Callable[[UUID], bool]) -> UU
     wait_for("the moment", lambda: happened(refund_id))
     worker.kill()
     rig.start_worker()
+    wait_for("what was sent to be done", lambda: given_back(rig) == ["4.00"])
+    rig.let_leases_end()
     return refund_id
 
 

@@ -38,6 +38,8 @@ def test_killed_before_stripe_has_done_anything(rig: Rig):
     time.sleep(0.5)
     worker.kill()
     rig.start_worker()
+    rig.wait_until_charged()
+    rig.let_leases_end()
     rig.settle(refill_id)
     rig.prove_one_charge(refill_id)
 
@@ -50,6 +52,7 @@ def test_killed_after_the_charge_and_before_the_answer(rig: Rig):
     rig.wait_until_charged()
     worker.kill()
     assert rig.till.refill(refill_id).state == "processing"
+    rig.let_leases_end()
     rig.start_worker()
     rig.settle(refill_id)
     rig.prove_one_charge(refill_id)
@@ -72,6 +75,7 @@ def test_frozen_before_sending_past_its_lease_and_back(rig: Rig):
     zombie = rig.start_worker()
     with rig.stopped_before_sending(refill_id):
         zombie.freeze()
+    rig.let_leases_end()
     rig.start_worker()
     rig.settle(refill_id)
     zombie.thaw()
@@ -118,9 +122,7 @@ def test_a_worker_whose_clock_is_wrong(rig: Rig, offset_s):
     rig.sweep()
     time.sleep(1)
     wrong.kill()
-    rig.execute(
-        "update charge_attempts set lease_until = now() where lease_until > now() + interval '1 m'"
-    )
+    rig.let_leases_end()
     rig.start_worker()
     rig.settle(refill_id)
     rig.prove_one_charge(refill_id)

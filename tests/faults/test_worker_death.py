@@ -24,6 +24,7 @@ def test_killed_after_sending_was_committed_and_before_a_byte_left(rig: Rig):
         worker.kill()
     assert rig.till.refill(refill_id).state == "processing"
     assert rig.till.taken() == []
+    rig.let_leases_end()
     rig.start_worker()
     rig.settle(refill_id)
     rig.prove_one_charge(refill_id)
@@ -38,6 +39,8 @@ def test_killed_before_the_gateway_has_done_anything(rig: Rig):
     time.sleep(0.5)
     worker.kill()
     rig.start_worker()
+    rig.wait_until_charged()
+    rig.let_leases_end()
     rig.settle(refill_id)
     rig.prove_one_charge(refill_id)
 
@@ -66,6 +69,7 @@ def test_killed_after_the_answer_and_before_it_was_written(rig: Rig):
         worker.kill()
     rig.wait_until_charged()
     assert rig.till.postings(refill_id) == 0
+    rig.let_leases_end()
     rig.start_worker()
     rig.settle(refill_id)
     rig.prove_one_charge(refill_id)
@@ -89,6 +93,7 @@ def test_frozen_before_sending_past_its_lease_and_back(rig: Rig):
     zombie = rig.start_worker()
     with rig.stopped_before_sending(refill_id):
         zombie.freeze()
+    rig.let_leases_end()
     rig.start_worker()
     rig.settle(refill_id)
     zombie.thaw()
@@ -108,6 +113,7 @@ def test_frozen_while_its_request_is_on_the_wire_and_back(rig: Rig):
         rig.wait_until_state(refill_id, "processing")
         assert wire.held.wait(20)
         zombie.freeze()
+        rig.let_leases_end()
         rig.start_worker()
         rig.settle(refill_id)
         wire.release()
@@ -131,6 +137,7 @@ def test_an_automatic_charge_survives_its_worker(rig: Rig):
     rig.sweep(auto_payment=True)
     rig.wait_until_charged()
     worker.kill()
+    rig.let_leases_end()
     rig.start_worker()
     for _ in range(5):
         rig.sweep(auto_payment=True)
