@@ -1,9 +1,11 @@
 """One real site for all journeys, and browsers that keep the pages of a journey that fails."""
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browsers import COUNT_VIOLATIONS, PHONE, WIDE
+from tests.journeys.pages import remember_looks_in
 from tests.journeys.people import PanelClient, Staff
 from tests.journeys.site import ROOT, Site, running_site
 
@@ -26,6 +29,14 @@ def site() -> Iterator[Site]:
             yield running
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _looks(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    # each process has its own beneath that of the run
+    is_one_of_several = "PYTEST_XDIST_WORKER" in os.environ
+    remember_looks_in((folder.parent if is_one_of_several else folder) / "looked-at")
 
 
 @pytest.fixture(scope="session")
@@ -48,40 +59,102 @@ _FAILED = pytest.StashKey[bool]()
 OpenPage = Callable[..., Page]
 
 
+@dataclass
+class Window:
+    """A browser of somebody's own, and where its troubles are told."""
+
+    context: BrowserContext
+    page: Page
+    troubles: list[str]
+
+
+def _open_window(chromium: Browser, viewport: dict[str, int], scheme: str, more: Any) -> Window:
+    # with no motion nothing is measured half way from light to dark
+    context = chromium.new_context(
+        viewport=viewport,  # type: ignore[arg-type]
+        color_scheme=scheme,  # type: ignore[arg-type]
+        reduced_motion="reduce",
+        **more,
+    )
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    page.add_init_script(COUNT_VIOLATIONS)
+    window = Window(context, page, [])
+    page.on("pageerror", lambda error: window.troubles.append(f"{page.url}: {error}"))
+    page.on(
+        "console",
+        lambda said: (
+            window.troubles.append(f"{page.url}: {said.text}")
+            if said.type == "error" and not _is_expected(said.text)
+            else None
+        ),
+    )
+    return window
+
+
 @pytest.fixture
 def open_page(
     chromium: Browser, request: pytest.FixtureRequest, seeded: dict[str, Any]
 ) -> Iterator[OpenPage]:
     """A browser of somebody's own; nothing may be refused by the policy or fail in its scripts."""
-    opened: list[BrowserContext] = []
-    troubles: list[str] = []
+    opened: list[Window] = []
 
     def open_page(viewport: dict[str, int] = WIDE, scheme: str = "light", **more: Any) -> Page:
-        # with no motion nothing is measured half way from light to dark
-        context = chromium.new_context(
-            viewport=viewport, color_scheme=scheme, reduced_motion="reduce", **more
-        )
-        opened.append(context)
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        page.add_init_script(COUNT_VIOLATIONS)
-        page.on("pageerror", lambda error: troubles.append(f"{page.url}: {error}"))
-        page.on(
-            "console",
-            lambda said: (
-                troubles.append(f"{page.url}: {said.text}")
-                if said.type == "error" and not _is_expected(said.text)
-                else None
-            ),
-        )
-        return page
+        opened.append(_open_window(chromium, viewport, scheme, more))
+        return opened[-1].page
 
     yield open_page
     failed = request.node.stash.get(_FAILED, True)
-    for number, context in enumerate(opened):
+    for number, window in enumerate(opened):
         if failed:
-            _keep(context, request.node.name, number)
-        context.close()
+            _keep(window.context, request.node.name, number)
+        window.context.close()
+    troubles = [told for window in opened for told in window.troubles]
+    assert troubles == [], troubles
+
+
+@pytest.fixture(scope="session")
+def _desks(chromium: Browser) -> Iterator[dict[str, Window]]:
+    windows: dict[str, Window] = {}
+    yield windows
+    for window in windows.values():
+        window.context.close()
+
+
+@pytest.fixture
+def at_desk(
+    chromium: Browser,
+    request: pytest.FixtureRequest,
+    site: Site,
+    seeded: dict[str, Any],
+    _desks: dict[str, Window],
+) -> Iterator[OpenPage]:
+    """The window of somebody who stays signed in from one journey to the next.
+
+    For those whose sign-in is not what the journey is about: it costs as much as five pages. After
+    a journey that failed the desk is cleared, for nobody knows how it was left.
+    """
+    used: list[str] = []
+
+    def at_desk(email: str) -> Page:
+        window = _desks.get(email) or _open_window(chromium, WIDE, "light", {})
+        _desks[email] = window
+        used.append(email)
+        window.page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+        return window.page
+
+    yield at_desk
+    failed = request.node.stash.get(_FAILED, True)
+    troubles = []
+    for number, email in enumerate(used):
+        window = _desks[email]
+        troubles += window.troubles
+        if failed or window.troubles:
+            _keep(window.context, f"{request.node.name}-desk", number)
+            _desks.pop(email).context.close()
+        else:
+            # nothing is left on the table: no page asks for itself while others are at work
+            window.page.goto(f"{site.url}/healthz")
     assert troubles == [], troubles
 
 
@@ -108,9 +181,15 @@ def _keep(context: BrowserContext, name: str, number: int) -> None:
 
 
 @pytest.fixture
-def owner(open_page: OpenPage, site: Site) -> Staff:
+def owner(at_desk: OpenPage, site: Site) -> Staff:
     """Acme's owner, at a desk."""
-    return Staff(open_page(), site.url)
+    return Staff(at_desk("owner@acme.example"), site.url, "owner@acme.example")
+
+
+@pytest.fixture
+def admin(at_desk: OpenPage, site: Site) -> Staff:
+    """The platform's own administrator, at a desk."""
+    return Staff(at_desk("admin@platform.example"), site.url, "admin@platform.example")
 
 
 @pytest.fixture

@@ -1,14 +1,19 @@
 """Every page of an area, found by following links, each seen as people and machines see it."""
 
 from collections.abc import Collection, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+from axe_playwright_python.base import AxeResults
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browsers import WCAG
 from tests.tenancy.routes import find_endpoint, list_rows
 
+AXE = Axe()
 ALL_RULES = {**WCAG, "resultTypes": ["violations"]}
 CONTRAST = {
     "runOnly": {"type": "rule", "values": ["color-contrast"]},
@@ -49,10 +54,16 @@ def troubles_of(page: Page) -> list[str]:
     """What is wrong with the page as it stands."""
     found = []
     if not _was_looked_at(page, "light"):
-        axe = Axe().run(page, options=ALL_RULES)
-        if axe.violations_count:
-            found.append(axe.generate_report())
+        found += violations_of(page, ALL_RULES)
     return found + misfits_of(page)
+
+
+def violations_of(page: Page, options: dict[str, Any]) -> list[str]:
+    """What Axe finds, as one report; it is brought into a page once, for it is half a megabyte."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.axe_script)
+    wrong = page.evaluate("wanted => axe.run(wanted).then(all => all.violations)", options)
+    return [AxeResults({"violations": wrong}).generate_report()] if wrong else []
 
 
 def misfits_of(page: Page) -> list[str]:
@@ -81,12 +92,12 @@ def troubles_in_the_dark(page: Page) -> list[str]:
         return []
     page.emulate_media(color_scheme="dark")
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
-    axe = Axe().run(page, options=CONTRAST)
+    found = violations_of(page, CONTRAST)
     page.emulate_media(color_scheme="light")
-    return [axe.generate_report()] if axe.violations_count else []
+    return found
 
 
-# Axe takes a second for a page: the same state of the same view is looked at once per process
+# Axe takes a second for a page: the same state of the same view is looked at once in a run of tests
 _STATE = """() => [
   document.querySelector('#dialog[open] .dialog-body')?.parentElement.id ?? '',
   document.querySelector('#confirm[open]') ? 'asks' : '',
@@ -96,12 +107,20 @@ _STATE = """() => [
     .map(form => (form.getAttribute('action') ?? '').replace(/[0-9a-f-]{4,}/g, '')),
   document.documentElement.lang, innerWidth,
 ].join('|')"""
-_looked_at: set[tuple[str, str, str]] = set()
+_looked_at: list[Path] = []
+
+
+def remember_looks_in(folder: Path) -> None:
+    """Where the processes of one run of tests tell each other what they have looked at."""
+    folder.mkdir(exist_ok=True)
+    _looked_at[:] = [folder]
 
 
 def _was_looked_at(page: Page, scheme: str) -> bool:
     endpoint = find_endpoint(urlsplit(page.url).path, "GET") or page.url
-    state = (endpoint, str(page.evaluate(_STATE)), scheme)
-    known = state in _looked_at
-    _looked_at.add(state)
-    return known
+    state = (endpoint, page.evaluate(_STATE), scheme)
+    try:
+        (_looked_at[0] / sha256(repr(state).encode()).hexdigest()).touch(exist_ok=False)
+    except FileExistsError:
+        return True
+    return False

@@ -89,8 +89,8 @@ def test_the_gateway_and_we_agree(owner: Staff) -> None:
     _is_well(owner)
 
 
-def test_both_lists_fit_a_phone(site: Site, open_page: OpenPage) -> None:
-    owner = Staff(open_page(PHONE), site.url)
+def test_both_lists_fit_a_phone(owner: Staff) -> None:
+    owner.page.set_viewport_size(PHONE)
     owner.signs_in("owner@acme.example")
     for path in ("/office/pending-payments/", "/office/reconciliation/"):
         owner.goes_to(path)

@@ -176,8 +176,9 @@ def test_single_keys_act_until_they_are_switched_off(desk: Staff) -> None:
     desk.reads("Keyboard shortcuts are on.")
 
 
-def test_the_list_suits_a_phone(site: Site, open_page: OpenPage) -> None:
-    on_phone = Staff(open_page(PHONE), site.url)
+def test_the_list_suits_a_phone(owner: Staff) -> None:
+    on_phone = owner
+    on_phone.page.set_viewport_size(PHONE)
     on_phone.signs_in("owner@acme.example")
     expect(on_phone.page).to_have_url(re.compile("/office/"))
     for path in (LIST, f"{LIST}?status=any&currency=USD&tag=vip", f"{LIST}search"):

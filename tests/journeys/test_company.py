@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browsers import PHONE
+from tests.browsers import PHONE, WIDE
 from tests.journeys.pages import troubles_in_the_dark, troubles_of, walk_pages
 from tests.journeys.people import PanelClient, Person, Staff
 from tests.journeys.site import Site, wait_for
@@ -19,12 +19,6 @@ NO_PAGES = {
     "platform_resellers.reactivate": "the box of suspending, for a reseller that is suspended",
     "platform_ledger.progress": "a box that draws itself, shown while ledgers are checked",
 }
-
-
-@pytest.fixture
-def admin(open_page, site: Site) -> Staff:
-    """The platform's own administrator."""
-    return Staff(open_page(), site.url)
 
 
 def logo() -> bytes:
@@ -62,6 +56,9 @@ def test_a_company_is_set_up_and_its_clients_see_its_brand(
     owner.presses("Save", page.locator("#branding"))
     owner.reads_toast("saved")
     expect(page.locator(".brand-preview img").first).to_be_visible()
+    # its colours are a style sheet of their own, which comes a moment after the pictures' places
+    button = page.locator(".brand-preview-light .btn-primary")
+    expect(button).to_have_css("background-color", "rgb(122, 31, 162)")
     assert troubles_of(page) + troubles_in_the_dark(page) == []
 
     # the client's door and panel wear it
@@ -181,8 +178,9 @@ def test_health_is_asked_for_and_answers(site: Site, admin: Staff) -> None:
     admin.reads("Everything holds.")
 
 
-def test_the_pages_of_this_piece_suit_a_phone(site: Site, owner: Staff, open_page) -> None:
-    phone = Staff(open_page(PHONE), site.url)
+def test_the_pages_of_this_piece_suit_a_phone(site: Site, owner: Staff) -> None:
+    phone = owner
+    phone.page.set_viewport_size(PHONE)
     phone.signs_in("owner@acme.example")
     found = {}
     for path in (
@@ -201,11 +199,11 @@ def test_the_pages_of_this_piece_suit_a_phone(site: Site, owner: Staff, open_pag
     assert not any(found.values()), {path: wrong for path, wrong in found.items() if wrong}
 
 
-@pytest.mark.parametrize("viewport", [None, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
 def test_every_page_of_the_platform_suits_everybody_in_light_and_dark(
-    site: Site, open_page, viewport: dict[str, int] | None
+    site: Site, admin: Staff, viewport: dict[str, int]
 ) -> None:
-    admin = Staff(open_page(viewport) if viewport else open_page(), site.url)
+    admin.page.set_viewport_size(viewport)
     admin.signs_in("admin@platform.example")
     found = {
         endpoint: troubles_of(admin.page) + troubles_in_the_dark(admin.page)

@@ -112,12 +112,13 @@ def test_a_declined_card_says_why(site: Site, client: PanelClient) -> None:
     assert client.available() == before
 
 
-def test_a_wrong_password_opens_nothing(client: PanelClient, owner: Staff) -> None:
+def test_a_wrong_password_opens_nothing(site: Site, client: PanelClient, open_page) -> None:
     client.signs_in("comet", "not this one at all")
     client.reads("The login or the password is not")
     client.goes_to("/clients/invoices")
     expect(client.page).to_have_url(re.compile("/clients/login"))
 
+    owner = Staff(open_page(), site.url)
     owner.signs_in("owner@acme.example", "not this one at all")
     owner.reads("The e-mail address or the password is not")
     owner.goes_to("/office/clients/")

@@ -14,7 +14,8 @@ from tests.journeys.site import Site
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(280)]
 
 
-def test_an_invoice_waits_for_suretax_and_is_made_with_its_taxes(site: Site, owner: Staff) -> None:
+def test_an_invoice_waits_for_suretax_and_is_made_with_its_taxes(site: Site, open_page) -> None:
+    owner = Staff(open_page(), site.url)
     client_id = json.loads(site.run("tests.journeys.suretax_seed").splitlines()[-1])["client"]
     owner.signs_in("owner@umbra.example")
     page = owner.page

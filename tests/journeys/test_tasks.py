@@ -97,8 +97,9 @@ def test_the_list_is_exported_with_its_columns(owner: Staff, tmp_path: Path):
     _is_well(owner)
 
 
-def test_on_a_phone_rows_are_picked_and_changed(open_page, site, tmp_path: Path):
-    staff = Staff(open_page(PHONE), site.url)
+def test_on_a_phone_rows_are_picked_and_changed(owner: Staff, tmp_path: Path):
+    staff = owner
+    staff.page.set_viewport_size(PHONE)
     staff.signs_in(OWNER)
     _brings(staff, _file(tmp_path, "Phone"))
     staff.goes_to("/office/clients/?q=Phone")
