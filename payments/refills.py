@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from billing import transactions
@@ -29,6 +29,8 @@ Source = Literal["panel", "staff", "auto"]
 # A job that was lost is found by the sweep after this.
 _LOST_AFTER = timedelta(minutes=1)
 
+# The first half of the keys of advisory locks on cards.
+_TURNS = 0x7266
 OPEN_STATES = tuple(state.strip(" '") for state in OPEN_REFILL_STATES.split(","))
 
 
@@ -116,8 +118,8 @@ def lock_refill(session: Session, refill_id: UUID) -> Refill:
 def lock_card(session: Session, card_id: UUID) -> SavedCard | None:
     """The card, read anew and locked until the transaction ends: who charges it takes turns.
 
-    Rows that point at the card are written meanwhile. A stronger lock and an automatic charge,
-    which holds the balance and points at the card, would wait for each other in a ring.
+    Rows that point at the card are written meanwhile: an automatic charge, which has locked the
+    balance, need not wait. Whoever holds this lock may want no lock of a balance, nor point at one.
     """
     return session.scalar(
         select(SavedCard)
@@ -125,6 +127,15 @@ def lock_card(session: Session, card_id: UUID) -> SavedCard | None:
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
+
+
+def take_turn(session: Session, card_id: UUID) -> None:
+    """Wait for everybody else who is about to ask for a refill from this card, until the commit.
+
+    No row is locked: whoever records a payment holds the balance and writes to the card, while a
+    new refill points at the balance; with the card's own lock each would wait for the other.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(_TURNS, card_id.int % 2**31)))
 
 
 def move(refill: Refill, news: RefillNews, *, reason: str = "") -> None:

@@ -3,6 +3,7 @@
 import re
 import socket
 import struct
+import sys
 import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -50,6 +51,11 @@ class Server(ThreadingHTTPServer):
             self.server_close()
             self.sandbox.deliverer.stop()
             self.sandbox.store.close()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Tell what surprises; who is killed or gives up amid a request is no surprise."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -17,11 +17,9 @@ import logging
 import random
 import secrets
 import signal
-import socketserver
 import sys
 import threading
 import time
-import traceback
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -162,16 +160,9 @@ def _tell_breach(rig: Rig, seed: int, number: int, breaches: list[str]) -> None:
 
 def be_quiet() -> None:
     """The web server's and the domain's own words would bury the figures."""
-    socketserver.BaseServer.handle_error = _tell_surprise  # type: ignore[assignment]
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     logging.disable(logging.ERROR)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-
-
-def _tell_surprise(server: socketserver.BaseServer, _: object, address: object) -> None:
-    """Who was killed amid a request has reset its connection, which is no news here."""
-    if not isinstance(sys.exception(), ConnectionError):
-        print(f"{type(server).__name__}, {address}:\n{traceback.format_exc()}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -79,10 +79,10 @@ def read_desk(session: Session) -> Desk:
 def find_same(session: Session, *, amount: Decimal, card_id: UUID | None) -> Refill | None:
     """A payment of the same amount in the same way that may still come: nobody means it twice.
 
-    Locks the card until the transaction ends: forms of two tabs sent at once take turns.
+    Forms of two tabs sent at once take turns, until the transaction ends.
     """
     if card_id is not None:
-        refills.lock_card(session, card_id)
+        refills.take_turn(session, card_id)
     way = (
         and_(Refill.method == "hosted_page", Refill.state.in_(("requested", "processing")))
         if card_id is None

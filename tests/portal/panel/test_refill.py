@@ -1,6 +1,7 @@
 """Refill: an amount, a card, one charge, and a box that tells how it stands."""
 
 import re
+from decimal import Decimal
 from functools import partial
 from uuid import UUID
 
@@ -9,8 +10,11 @@ from sqlalchemy import select
 
 from core.ids import new_id
 from core.jobs import Job
+from core.tenancy import tenant_scope
+from core.uow import unit_of_work
 from payments.models import Refill
 from payments.refills import fail
+from portal.panel.refill import queries
 from tests.billing.books import at_once
 from tests.payments.till import Till, later
 from tests.portal.browser import HTMX, Browser, signed_in
@@ -125,6 +129,17 @@ class TestForm:
 
         assert len({form["refill_id"] for form in forms}) == 5
         assert len(all_refills(till)) == 1
+
+    def test_who_is_about_to_pay_keeps_no_payment_from_being_booked(self, till: Till) -> None:
+        """What is booked holds the balance, which the new payment needs: a ring of two."""
+        card = till.save_card()
+        refill_id = till.request(card)
+        with tenant_scope(till.client.panel_scope), unit_of_work() as session:
+            same = queries.find_same(session, amount=Decimal(99), card_id=card.id)
+            till.charge(refill_id)
+
+        assert same is None
+        assert till.refill(refill_id).state == "succeeded"
 
     @pytest.mark.parametrize("typed", ["12,50", "12.50", " 12.5 "])
     def test_an_own_amount_takes_a_comma_or_a_point(
