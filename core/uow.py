@@ -5,9 +5,11 @@ Only portal/ and worker/ may import this module.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 from sqlalchemy import Connection, event
 from sqlalchemy.orm import ORMExecuteState, SessionTransaction, sessionmaker, with_loader_criteria
+from sqlalchemy.sql.base import ExecutableOption
 
 from core import jobs
 from core.config import Settings
@@ -49,14 +51,15 @@ def _narrow_to_reseller(state: ORMExecuteState) -> None:
         return
     reseller_ids = current_scope().reseller_ids
     if len(reseller_ids) == 1:
-        reseller_id = reseller_ids[0]
-        state.statement = state.statement.options(
-            with_loader_criteria(
-                TenantOwned,
-                lambda cls: cls.reseller_id == reseller_id,
-                include_aliases=True,
-            )
-        )
+        state.statement = state.statement.options(_only(reseller_ids[0]))
+
+
+@lru_cache(maxsize=1000)
+def _only(reseller_id: int) -> ExecutableOption:
+    # kept: making it takes as long as the rest of a small query
+    return with_loader_criteria(
+        TenantOwned, lambda cls: cls.reseller_id == reseller_id, include_aliases=True
+    )
 
 
 for _factory in (_office, _panel):
