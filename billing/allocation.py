@@ -35,15 +35,21 @@ def plan(open_invoices: Amounts, free_payments: Amounts) -> list[tuple[UUID, UUI
     return rows
 
 
-def allocate(session: Session, reseller_id: int, client_id: int) -> None:
+def allocate(session: Session, reseller_id: int, client_id: int, *, is_open: bool = False) -> None:
     """Put what payments have left on what invoices have open.
 
-    The caller holds the client's balance row, so nobody allocates beside it.
+    The caller holds the client's balance row, so nobody allocates beside it. One that knows of an
+    open invoice says `is_open`: then the payments are asked for first, as mostly there are none.
     """
+    payments = _list_free_payments(session, client_id) if is_open else None
+    if payments == []:
+        return
     open_invoices = _list_open_invoices(session, client_id)
     if not open_invoices:
         return
-    rows = plan(open_invoices, _list_free_payments(session, client_id))
+    if payments is None:
+        payments = _list_free_payments(session, client_id)
+    rows = plan(open_invoices, payments)
     if rows:
         _write(session, reseller_id, client_id, rows)
 

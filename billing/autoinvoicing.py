@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import exists, select
 
-from billing import ledger, schedule, tax_waits
-from billing.client_billing import lock_billing
+from billing import schedule, tax_waits
+from billing.client_billing import lock_client
 from billing.invoice_models import Invoice
 from billing.models import ClientBilling, Transaction
 from billing.periods import Period
@@ -18,7 +17,6 @@ from core.db import Session
 from core.errors import AppError
 from core.ids import new_id
 from tenants import events
-from tenants.clients import get_client
 from tenants.models import Client
 
 # After a failure it is tried again when it has waited twice as long, within these.
@@ -39,11 +37,8 @@ def invoice_next_period(session: Session, client_id: int) -> Invoice | Skipped |
     Both the invoice and Last Invoiced move in the caller's transaction, under the lock of the
     client's balance: two schedulers at once make one invoice. Raises NotFoundError.
     """
-    client = get_client(session, client_id)
-    ledger.lock_balance(session, client_id)
-    session.refresh(client)
-    billing = lock_billing(session, client_id)
-    zone = ZoneInfo(client.timezone)
+    locked = lock_client(session, client_id)
+    client, billing, zone = locked.client, locked.billing, locked.zone
     if client.status == "deleted" or tax_waits.find_client_wait(session, client_id) is not None:
         return None
     period = schedule.find_due_period(session, billing, zone, now())
@@ -52,7 +47,12 @@ def invoice_next_period(session: Session, client_id: int) -> Invoice | Skipped |
         schedule.refresh(session, billing, zone)
         return None
     invoice = tax_waits.make_invoice(
-        session, invoice_id=new_id(), client_id=client_id, period=period, autoinvoice=True
+        session,
+        invoice_id=new_id(),
+        client_id=client_id,
+        period=period,
+        autoinvoice=True,
+        locked=locked,
     )
     if invoice is not None:
         return invoice

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -45,6 +46,23 @@ class Billing:
     autoinvoicing: bool = False
     last_invoiced_on: date | None = None
     invoice_template_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LockedClient:
+    """A client with its balance and its billing row, both locked until the transaction ends.
+
+    `terms` are those of the row, read once: whoever computes a boundary finds them in the session.
+    """
+
+    client: Client
+    balance: ClientBalance
+    billing: ClientBilling
+    terms: PaymentTerms | None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.client.timezone)
 
 
 def save_billing(session: Session, client: Client, billing: Billing) -> None:
@@ -102,6 +120,26 @@ def _lock_rows(session: Session, client: Client) -> tuple[ClientBalance, ClientB
             insert(ClientBilling).values(client_id=client.id, reseller_id=client.reseller_id)
         )
     return ledger.lock_balance(session, client.id), lock_billing(session, client.id)
+
+
+def lock_client(session: Session, client_id: int) -> LockedClient:
+    """Everything that making an invoice begins with, as it is under the locks.
+
+    Raises NotFoundError, also for a client of another tenant.
+    """
+    balance = ledger.lock_balance(session, client_id)
+    # after the balance is ours: what was saved while we waited for it is seen
+    client, billing = session.execute(
+        select(Client, ClientBilling)
+        .join(ClientBilling, ClientBilling.client_id == Client.id)
+        .where(Client.id == client_id)
+        .with_for_update(of=ClientBilling)
+        .execution_options(populate_existing=True)
+    ).one()
+    terms_id = billing.payment_terms_id
+    # and after the billing row is: a change of terms locks these rows and commits with them
+    terms = None if terms_id is None else session.get(PaymentTerms, terms_id)
+    return LockedClient(client, balance, billing, terms)
 
 
 def lock_billing(session: Session, client_id: int) -> ClientBilling:

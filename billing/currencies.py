@@ -78,13 +78,18 @@ def client_precision(session: Session, client_id: int) -> Precision:
     return usual_precision(code) if places[0] is None else Precision(*places)
 
 
-def find_total_places(session: Session, client_id: int, code: str) -> int | None:
-    """The decimals of what a client has to pay; None where nobody has set any."""
-    return session.scalar(
-        select(ResellerCurrency.total_places)
+def precision_for(session: Session, client_id: int, code: str) -> Precision:
+    """The decimals of figures in `code` of a client; InvalidInputError for an unknown code."""
+    places = session.execute(
+        select(
+            ResellerCurrency.rate_places,
+            ResellerCurrency.detail_places,
+            ResellerCurrency.total_places,
+        )
         .join(Client, Client.reseller_id == ResellerCurrency.reseller_id)
         .where(Client.id == client_id, ResellerCurrency.code == code)
-    )
+    ).one_or_none()
+    return usual_precision(code) if places is None else Precision(*places)
 
 
 def list_codes(session: Session, reseller_id: int) -> set[str]:

@@ -8,15 +8,27 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, and_, bindparam, func, insert, select, update
+from sqlalchemy import (
+    ARRAY,
+    Select,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.orm import aliased
 
-from billing.currencies import client_precision, find_total_places
+from billing.currencies import Precision, client_precision, precision_for
 from billing.invoice_format import InvoiceFormatter
 from billing.invoice_look import look_as_json
 from billing.invoice_models import Invoice, InvoiceLine, InvoiceTax
 from billing.invoice_templates import get_client_look
 from billing.models import Transaction
+from billing.package_models import UsageCharge
 from billing.payment_accounts import printed_details
 from billing.taxes import (
     InvoiceTotals,
@@ -46,7 +58,10 @@ _GROUPS = {
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One approved charge that no invoice holds yet; a reversal has negative amounts."""
+    """One approved charge that no invoice holds yet; a reversal has negative amounts.
+
+    `unit` is what usage is counted in; None for what is no usage.
+    """
 
     id: UUID
     kind: str
@@ -59,6 +74,7 @@ class Charge:
     tax_details: dict[str, Any]
     dated_at: datetime
     is_reversal: bool = False
+    unit: str | None = None
 
     @property
     def is_tax_only(self) -> bool:
@@ -68,10 +84,11 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The charges of an invoice and what they come to."""
+    """The charges of an invoice, what they come to, and the decimals that it is printed with."""
 
     charges: Sequence[Charge]
     totals: InvoiceTotals
+    precision: Precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +121,16 @@ def read_contents(session: Session, client_id: int, currency: str, before: datet
     """
     charges = _list_unbilled(session, client_id, before)
     taxes = sum_taxes(_as_taxed(charge) for charge in charges)
+    precision = precision_for(session, client_id, currency)
     totals = round_invoice_totals(
         [charge.net for charge in charges],
         taxes,
         currency,
-        total_places=find_total_places(session, client_id, currency),
+        total_places=precision.totals,
     )
     if totals.tax != sum((charge.tax for charge in charges), Decimal()):
         raise InvariantError("the taxes of the charges and of their invoice differ")
-    return Contents(charges, totals)
+    return Contents(charges, totals, precision)
 
 
 def write_contents(session: Session, invoice: Invoice, contents: Contents, zone: ZoneInfo) -> None:
@@ -123,16 +141,17 @@ def write_contents(session: Session, invoice: Invoice, contents: Contents, zone:
         "invoice_id": invoice.id,
     }
     printed = [charge for charge in contents.charges if not charge.is_tax_only]
-    lines = gather_usage(session, printed, zone, invoice.first_on)
-    session.execute(
-        insert(InvoiceLine),
-        [
-            {**owner, "line_no": number, **_line(charge, zone, invoice.first_on)}
-            for number, charge in enumerate(lines, 1)
-        ],
+    lines = [
+        _line(charge, zone, invoice.first_on)
+        for charge in gather_usage(printed, zone, invoice.first_on)
+    ]
+    connection = session.connection()
+    connection.exec_driver_sql(
+        _INSERT_LINES,
+        (*owner.values(), *([line[name] for line in lines] for name in _LINE_COLUMNS)),
     )
     if contents.totals.taxes:
-        session.execute(
+        connection.execute(
             insert(InvoiceTax),
             [
                 {
@@ -146,19 +165,31 @@ def write_contents(session: Session, invoice: Invoice, contents: Contents, zone:
                 for number, tax in enumerate(contents.totals.taxes, 1)
             ],
         )
-    marked = session.execute(
+    marked = connection.execute(
         update(Transaction)
         .where(
             Transaction.reseller_id == invoice.reseller_id,
-            Transaction.id.in_([charge.id for charge in contents.charges]),
+            # one array: the same statement for any number of charges
+            Transaction.id
+            == any_(bindparam(None, [charge.id for charge in contents.charges], ARRAY(Uuid))),
             Transaction.invoice_id.is_(None),
         )
         .values(invoice_id=invoice.id)
-        .returning(Transaction.id)
-        .execution_options(synchronize_session=False)
-    ).all()
-    if len(marked) != len(contents.charges):
+    )
+    if marked.rowcount != len(contents.charges):
         raise InvariantError("a charge went on another invoice meanwhile")
+
+
+_LINE_COLUMNS = (
+    "group", "description", "quantity", "unit_price", "net", "tax", "transaction_id",
+)  # fmt: skip
+# one statement, the same for any number of lines
+_INSERT_LINES = (
+    'insert into invoice_lines (reseller_id, client_id, invoice_id, "group", description, quantity,'
+    " unit_price, net, tax, transaction_id, line_no)"
+    " select %s, %s, %s, line.* from unnest(%s::text[], %s::text[], %s::numeric[], %s::numeric[],"
+    " %s::numeric[], %s::numeric[], %s::uuid[]) with ordinality line"
+)
 
 
 def list_lines(session: Session, invoice_id: UUID) -> list[Line]:
@@ -189,8 +220,13 @@ def list_taxes(session: Session, invoice_id: UUID) -> list[TaxLine]:
     return [TaxLine(*row) for row in rows]
 
 
-def read_parties(session: Session, client: Client) -> dict[str, Any]:
-    """Seller, buyer and the look as they are now, to be kept with the invoice."""
+def read_parties(
+    session: Session, client: Client, precision: Precision | None = None
+) -> dict[str, Any]:
+    """Seller, buyer and the look as they are now, to be kept with the invoice.
+
+    `precision` is that of its figures, by default that of the client's balance.
+    """
     reseller = get_reseller(session, client.reseller_id)
     company = get_company(session, client.id)
     look = get_client_look(session, client)
@@ -200,7 +236,7 @@ def read_parties(session: Session, client: Client) -> dict[str, Any]:
     return {
         "locale": _known_locale(look.locale or company.locale or reseller.locale),
         "look": look_as_json(look),
-        "precision": asdict(client_precision(session, client.id)),
+        "precision": asdict(precision or client_precision(session, client.id)),
         **seller,
         "buyer": {
             "client_id": client.id,
@@ -236,6 +272,17 @@ def seller_facts(session: Session, reseller: Reseller) -> dict[str, Any]:
 
 def _unbilled_charges() -> Select[*tuple[Any, ...]]:
     original = aliased(Transaction)
+    # never joined: no charge may come twice
+    unit = (
+        select(UsageCharge.unit)
+        .where(
+            UsageCharge.reseller_id == Transaction.reseller_id,
+            UsageCharge.transaction_id == Transaction.id,
+        )
+        .limit(1)
+        .correlate(Transaction)
+        .scalar_subquery()
+    )
     billed_at = func.coalesce(original.dated_at, Transaction.dated_at)
     return (
         select(
@@ -250,6 +297,7 @@ def _unbilled_charges() -> Select[*tuple[Any, ...]]:
             Transaction.tax_details,
             Transaction.dated_at,
             Transaction.reverses_id.is_not(None).label("is_reversal"),
+            unit,
         )
         .outerjoin(
             original,

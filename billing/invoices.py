@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 
 from billing import allocation, ledger, numbers, schedule, tax_filings
-from billing.client_billing import lock_billing
+from billing.client_billing import LockedClient, lock_client
 from billing.invoice_contents import (
     Contents,
     list_lines,
@@ -23,7 +23,6 @@ from billing.invoice_document import make_document
 from billing.invoice_drawing import draw_invoice
 from billing.invoice_models import Invoice
 from billing.ledger import EntryKind
-from billing.models import ClientBalance, ClientBilling, PaymentTerms
 from billing.periods import Period, due_date, local_midnight
 from billing.suretax_requests import needs_suretax
 from core import jobs
@@ -31,9 +30,8 @@ from core.clock import now
 from core.db import Session
 from core.errors import ConflictError, InvariantError, NotFoundError
 from tenants import audit
-from tenants.clients import get_client
 from tenants.files import create_file, get_file
-from tenants.models import Client, File
+from tenants.models import File
 
 OUTGOING, INCOMING = "outgoing", "incoming"
 # signs that a file's name cannot hold everywhere
@@ -61,30 +59,44 @@ def create_invoice(
     """
     known = find_invoice(session, invoice_id)
     if known is not None:
-        return _repeated(known, client_id, period)
-    client = get_client(session, client_id)
-    balance = ledger.lock_balance(session, client_id)
-    billing = lock_billing(session, client_id)
-    check_free(session, client_id, period)
-    contents = read_contents(session, client_id, balance.currency, period.ends_at)
+        return check_repeated(known, client_id, period)
+    locked = lock_client(session, client_id)
+    contents = read_contents(session, client_id, locked.balance.currency, period.ends_at)
+    is_charged = contents.totals.total > 0
+    if is_charged and not is_taxed and needs_suretax(session, locked.client, contents):
+        raise ConflictError("SureTax has to say the taxes of this invoice first.")
+    return write_invoice(
+        session,
+        locked,
+        contents,
+        invoice_id=invoice_id,
+        period=period,
+        autoinvoice=autoinvoice,
+        invoice_on=invoice_on,
+    )
+
+
+def write_invoice(
+    session: Session,
+    locked: LockedClient,
+    contents: Contents,
+    *,
+    invoice_id: UUID,
+    period: Period,
+    autoinvoice: bool,
+    invoice_on: date | None = None,
+) -> Invoice | None:
+    """`create_invoice` of what was read under the client's locks, its taxes being charged.
+
+    Raises ConflictError for a period that an invoice covers already.
+    """
+    check_free(session, locked.client.id, period)
     if contents.totals.total <= 0:
         return None
-    if not is_taxed and needs_suretax(session, client, contents):
-        raise ConflictError("SureTax has to say the taxes of this invoice first.")
-    zone = ZoneInfo(client.timezone)
-    invoice = _insert(
-        session,
-        invoice_id,
-        client,
-        balance,
-        billing,
-        period,
-        contents,
-        _dated(period, zone, autoinvoice=autoinvoice, invoice_on=invoice_on),
-        autoinvoice=autoinvoice,
-    )
-    write_contents(session, invoice, contents, zone)
-    schedule.advance(session, billing, period, zone)
+    dated = _dated(period, locked.zone, autoinvoice=autoinvoice, invoice_on=invoice_on)
+    invoice = _insert(session, invoice_id, locked, period, contents, dated, autoinvoice=autoinvoice)
+    write_contents(session, invoice, contents, locked.zone)
+    schedule.advance(session, locked.billing, period, locked.zone)
     record(session, invoice, "create", {"total": (None, invoice.total)})
     if autoinvoice:
         # what SureTax said of it is written after it, as of an issued one
@@ -216,19 +228,15 @@ def _dated(period: Period, zone: ZoneInfo, *, autoinvoice: bool, invoice_on: dat
 def _insert(
     session: Session,
     invoice_id: UUID,
-    client: Client,
-    balance: ClientBalance,
-    billing: ClientBilling,
+    locked: LockedClient,
     period: Period,
     contents: Contents,
     dated: _Dates,
     *,
     autoinvoice: bool,
 ) -> Invoice:
-    totals = contents.totals
-    parties = read_parties(session, client)
-    terms_id = billing.payment_terms_id
-    terms = None if terms_id is None else session.get(PaymentTerms, terms_id)
+    client, balance, totals = locked.client, locked.balance, contents.totals
+    parties = read_parties(session, client, contents.precision)
     # last of all: nobody of this reseller gets a number until this transaction ends
     number = numbers.take_number(
         session,
@@ -252,7 +260,7 @@ def _insert(
         timezone=client.timezone,
         invoiced_at=dated.at,
         invoice_on=dated.on,
-        due_on=due_date(dated.on, 0 if terms is None else terms.grace_days),
+        due_on=due_date(dated.on, 0 if locked.terms is None else locked.terms.grace_days),
         currency=balance.currency,
         net=totals.net,
         tax=totals.tax,
@@ -302,7 +310,7 @@ def _issue(session: Session, invoice: Invoice) -> None:
     invoice.state = "to_send"
     session.flush()
     record(session, invoice, "issue", {"state": ("to_verify", "to_send")})
-    allocation.allocate(session, invoice.reseller_id, invoice.client_id)
+    allocation.allocate(session, invoice.reseller_id, invoice.client_id, is_open=True)
     jobs.enqueue(
         session,
         "billing.finish_invoice",
@@ -326,7 +334,8 @@ def check_free(session: Session, client_id: int, period: Period) -> None:
         raise ConflictError("Invoice %(number)s covers days of this period already.", number=taken)
 
 
-def _repeated(known: Invoice, client_id: int, period: Period) -> Invoice:
+def check_repeated(known: Invoice, client_id: int, period: Period) -> Invoice:
+    """The invoice that this id has made; raises ConflictError for one of other content."""
     if known.client_id != client_id or known.ends_at != period.ends_at:
         raise ConflictError("This form was sent before with other content.")
     return known

@@ -24,6 +24,7 @@ from billing import (
     tax_charges,
     tax_filings,
 )
+from billing.client_billing import LockedClient, lock_client
 from billing.invoice_contents import Contents, read_contents
 from billing.invoice_models import Invoice
 from billing.models import ClientBalance
@@ -62,27 +63,30 @@ def make_invoice(
     autoinvoice: bool,
     invoice_on: date | None = None,
     issue: bool = False,
+    locked: LockedClient | None = None,
 ) -> Invoice | TaxWait | None:
     """`invoices.create_invoice`, or for a client of SureTax the wait for its taxes.
 
-    `issue` issues one made by hand at once. The same id gives what was made before. Raises as
-    `create_invoice`, and ConflictError while another invoice of the client waits.
+    `issue` issues one made by hand at once. The same id gives what was made before; a caller that
+    gives a new id may have the client locked already. Raises as `create_invoice`, and ConflictError
+    while another invoice of the client waits.
     """
-    client = get_client(session, client_id)
-    if (
-        suretax_requests.find_suretaxed(session, client) is not None
-        and invoices.find_invoice(session, invoice_id) is None
-    ):
-        balance = ledger.lock_balance(session, client_id)
-        known = find_wait(session, invoice_id)
-        if known is not None:
-            return known
-        contents = read_contents(session, client_id, balance.currency, period.ends_at)
-        if contents.totals.total > 0 and suretax_requests.needs_suretax(session, client, contents):
+    known = None if locked is not None else invoices.find_invoice(session, invoice_id)
+    if known is not None:
+        made: Invoice | None = invoices.check_repeated(known, client_id, period)
+    else:
+        if locked is None:
+            locked = lock_client(session, client_id)
+            wait = find_wait(session, invoice_id)
+            if wait is not None:
+                return wait
+        contents = read_contents(session, client_id, locked.balance.currency, period.ends_at)
+        is_charged = contents.totals.total > 0
+        if is_charged and suretax_requests.needs_suretax(session, locked.client, contents):
             invoices.check_free(session, client_id, period)
             return _begin(
                 session,
-                client,
+                locked.client,
                 TaxWait(
                     id=invoice_id,
                     autoinvoice=autoinvoice,
@@ -95,14 +99,15 @@ def make_invoice(
                     boundary_on=period.boundary_on,
                 ),
             )
-    made = invoices.create_invoice(
-        session,
-        invoice_id=invoice_id,
-        client_id=client_id,
-        period=period,
-        autoinvoice=autoinvoice,
-        invoice_on=invoice_on,
-    )
+        made = invoices.write_invoice(
+            session,
+            locked,
+            contents,
+            invoice_id=invoice_id,
+            period=period,
+            autoinvoice=autoinvoice,
+            invoice_on=invoice_on,
+        )
     if made is not None and issue and not autoinvoice:
         invoices.issue(session, invoice_id)
     return made

@@ -8,10 +8,6 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
-
-from billing.package_models import UsageCharge
-from core.db import Session
 from core.money import EXACT
 
 
@@ -20,6 +16,8 @@ class _Charge(Protocol):
 
     @property
     def id(self) -> UUID: ...
+    @property
+    def unit(self) -> str | None: ...
     @property
     def description(self) -> str: ...
     @property
@@ -39,28 +37,27 @@ class _Charge(Protocol):
 C = TypeVar("C", bound=_Charge)
 
 
-def gather_usage(session: Session, charges: Sequence[C], zone: ZoneInfo, first_on: date) -> list[C]:
-    """The charges with those of usage summed up by destination, unit and taxability.
+def gather_usage(charges: Sequence[C], zone: ZoneInfo, first_on: date) -> list[C]:
+    """The charges with those of usage, which have a unit, summed up by destination, unit and
+    taxability.
 
     Late usage, of days before `first_on`, is summed up by its day, which its line names. All other
     charges stay as they are; usage stands where its first charge stood, by destination.
     """
-    unit_of = _read_units(session, [charge.id for charge in charges])
     sums: dict[tuple[object, ...], C] = {}
     for charge in charges:
-        unit = unit_of.get(charge.id)
         key: tuple[object, ...] = (charge.id,)
-        if unit is not None:
+        if charge.unit is not None:
             day = charge.dated_at.astimezone(zone).date()
             late_on = day if day < first_on else None
-            key = (charge.description, unit, charge.tax_mode, late_on)
+            key = (charge.description, charge.unit, charge.tax_mode, late_on)
         known = sums.get(key)
         sums[key] = charge if known is None else _add(known, charge)
-    return _by_destination(list(sums.values()), unit_of)
+    return _by_destination(list(sums.values()))
 
 
-def _by_destination(charges: list[C], unit_of: dict[UUID, str]) -> list[C]:
-    places = [n for n, charge in enumerate(charges) if charge.id in unit_of]
+def _by_destination(charges: list[C]) -> list[C]:
+    places = [n for n, charge in enumerate(charges) if charge.unit is not None]
     usage = sorted((charges[n] for n in places), key=lambda one: (one.description, one.dated_at))
     for n, charge in zip(places, usage, strict=True):
         charges[n] = charge
@@ -75,13 +72,3 @@ def _add(one: C, other: C) -> C:
         tax=EXACT.add(one.tax, other.tax),
         total=EXACT.add(one.total, other.total),
     )
-
-
-def _read_units(session: Session, ids: Sequence[UUID]) -> dict[UUID, str]:
-    """The unit of each charge that is usage."""
-    rows = session.execute(
-        select(UsageCharge.transaction_id, UsageCharge.unit).where(
-            UsageCharge.transaction_id.in_(ids)
-        )
-    )
-    return {row.transaction_id: row.unit for row in rows}
