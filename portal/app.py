@@ -28,6 +28,7 @@ from portal import (
 )
 from portal.acting_views import bp as acting
 from portal.card_numbers import guard_every_form
+from portal.fields import shorten_every_select
 from portal.health import bp as health
 from portal.navigation import menu_for
 from portal.office import audit_words, words
@@ -179,6 +180,7 @@ def create_app(settings: Settings, *extra_blueprints: Blueprint) -> Flask:
     _configure(app, settings)
     _prepare_templates(app)
     guard_every_form()
+    shorten_every_select()
     app.url_map.converters["int"] = IdConverter
     # who types an address should not have to know whether it ends in a slash
     app.url_map.strict_slashes = False
