@@ -9,6 +9,16 @@ from typing import Any
 
 # The code of a PENDING answer that waits for the client: its bank wants it to confirm the payment.
 CONFIRMATION_CODE = "authentication_required"
+# The code of a PENDING answer that waits for the client's bank: a debit takes days to be paid.
+CLEARING_CODE = "bank_clearing"
+
+
+class MethodKind(StrEnum):
+    """What a client pays with."""
+
+    CARD = "card"
+    # of a US bank, debited through ACH
+    BANK_ACCOUNT = "bank_account"
 
 
 class Outcome(StrEnum):
@@ -63,6 +73,8 @@ class TransactionStatus(StrEnum):
     HELD = "held"
     # The bank wants the client itself to confirm; nothing is taken until it does.
     ACTION_REQUIRED = "action_required"
+    # A debit of a bank account that the gateway has accepted and the bank has not paid yet.
+    CLEARING = "clearing"
     DECLINED = "declined"
     VOIDED = "voided"
     EXPIRED = "expired"
@@ -72,6 +84,8 @@ class TransactionStatus(StrEnum):
     REFUNDED = "refunded"
     CHARGEBACK = "chargeback"
     CHARGEBACK_REVERSED = "chargeback_reversed"
+    # The client's bank did not pay a debit, or took it back after it had.
+    RETURNED = "returned"
     # A status that this version does not know; a person must look.
     UNRECOGNISED = "unrecognised"
 
@@ -81,6 +95,7 @@ _OUTCOMES = {
     TransactionStatus.AWAITING_RELEASE: Outcome.PENDING,
     TransactionStatus.HELD: Outcome.PENDING,
     TransactionStatus.ACTION_REQUIRED: Outcome.PENDING,
+    TransactionStatus.CLEARING: Outcome.PENDING,
     TransactionStatus.CAPTURED: Outcome.APPROVED,
     TransactionStatus.SETTLED: Outcome.APPROVED,
     TransactionStatus.REFUND_PENDING: Outcome.APPROVED,
@@ -89,6 +104,8 @@ _OUTCOMES = {
     TransactionStatus.CHARGEBACK: Outcome.APPROVED,
     TransactionStatus.CHARGEBACK_REVERSED: Outcome.APPROVED,
     TransactionStatus.DECLINED: Outcome.DECLINED,
+    # What was booked before it is taken back by its own posting, as after a void.
+    TransactionStatus.RETURNED: Outcome.DECLINED,
     TransactionStatus.VOIDED: Outcome.DECLINED,
     TransactionStatus.EXPIRED: Outcome.DECLINED,
     TransactionStatus.FAILED: Outcome.DECLINED,
@@ -113,6 +130,7 @@ class GatewayTransaction:
     original_ref: str = ""
     customer_ref: str = ""
     payment_profile_ref: str = ""
+    method: MethodKind = MethodKind.CARD
     brand: str = ""
     last_four: str = ""
     network_transaction_id: str = ""

@@ -13,16 +13,19 @@ from enum import StrEnum
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from payments.gateways.answers import (
+    CLEARING_CODE,
     CONFIRMATION_CODE,
     ChargeAnswer,
     GatewayTransaction,
     Lookup,
     LookupResult,
+    MethodKind,
     Outcome,
     TransactionStatus,
 )
 
 __all__ = [
+    "CLEARING_CODE",
     "CONFIRMATION_CODE",
     "KEY_MAX_LENGTH",
     "AccountInfo",
@@ -39,6 +42,7 @@ __all__ = [
     "Initiator",
     "Lookup",
     "LookupResult",
+    "MethodKind",
     "Outcome",
     "RefundRequest",
     "Reply",
@@ -111,6 +115,8 @@ class ChargeRequest:
     original_amount: Decimal | None = None
     client_ip: str = ""
     allow_partial: bool = True
+    # A bank account is debited: what is accepted is PENDING until the bank has paid.
+    method: MethodKind = MethodKind.CARD
 
     def __post_init__(self) -> None:
         _require_key(self.key)
@@ -121,6 +127,7 @@ class ChargeRequest:
         values = asdict(self)
         values["amount"] = str(self.amount)
         values["initiator"] = self.initiator.value
+        values["method"] = self.method.value
         if self.original_amount is not None:
             values["original_amount"] = str(self.original_amount)
         return values
@@ -131,6 +138,8 @@ class ChargeRequest:
         values = dict(stored)
         values["amount"] = Decimal(values["amount"])
         values["initiator"] = Initiator(values["initiator"])
+        # written before there was anything but cards
+        values["method"] = MethodKind(values.get("method", MethodKind.CARD))
         if values["original_amount"] is not None:
             values["original_amount"] = Decimal(values["original_amount"])
         return cls(**values)
@@ -146,6 +155,7 @@ class RefundRequest:
     currency: str
     last_four: str
     description: str = ""
+    method: MethodKind = MethodKind.CARD
 
     def __post_init__(self) -> None:
         _require_key(self.key)
@@ -153,12 +163,13 @@ class RefundRequest:
 
     def to_json(self) -> dict[str, Any]:
         """A dict of JSON values only."""
-        return {**asdict(self), "amount": str(self.amount)}
+        return {**asdict(self), "amount": str(self.amount), "method": self.method.value}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "RefundRequest":
         """The very request that `to_json` wrote."""
-        return cls(**{**stored, "amount": Decimal(stored["amount"])})
+        method = MethodKind(stored.get("method", MethodKind.CARD))
+        return cls(**{**stored, "amount": Decimal(stored["amount"]), "method": method})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,13 +213,17 @@ class HostedPage:
 
 @dataclass(frozen=True)
 class SavedMethod:
-    """A card kept by the gateway; all that we may know of it."""
+    """A card or bank account kept by the gateway; all that we may know of it.
+
+    The brand of a bank account is its bank's name, empty where the gateway does not tell it.
+    """
 
     payment_profile_ref: str
     brand: str
     last_four: str
-    expiry_year: int | None
-    expiry_month: int | None
+    expiry_year: int | None = None
+    expiry_month: int | None = None
+    kind: MethodKind = MethodKind.CARD
 
 
 @dataclass(frozen=True)
@@ -308,9 +323,14 @@ class Gateway(Protocol):
         ...
 
     def hosted_card_page(
-        self, *, customer_ref: str, return_url: str, cancel_url: str
+        self,
+        *,
+        customer_ref: str,
+        return_url: str,
+        cancel_url: str,
+        kind: MethodKind = MethodKind.CARD,
     ) -> Reply[HostedPage]:
-        """A page where the client adds a card; see it afterwards in `list_methods`.
+        """A page where the client adds a card or bank account; see it then in `list_methods`.
 
         A gateway without a separate cancel address sends the browser to `return_url` either way.
         """
@@ -329,7 +349,7 @@ class Gateway(Protocol):
         ...
 
     def list_methods(self, customer_ref: str) -> Reply[tuple[SavedMethod, ...]]:
-        """The customer's saved cards, oldest first."""
+        """The customer's saved cards and bank accounts, oldest first."""
         ...
 
     def delete_method(self, *, customer_ref: str, payment_profile_ref: str) -> Reply[None]:
@@ -343,7 +363,7 @@ class Gateway(Protocol):
     def charge(
         self, request: ChargeRequest, *, before_send: BeforeSend | None = None
     ) -> ChargeAnswer:
-        """Take money from a saved card.
+        """Take money from a saved card, or have a saved bank account debited (PENDING at first).
 
         The same request sent twice within 8 hours charges once: the second answer tells of the
         first transaction and has `is_duplicate`.

@@ -1,7 +1,8 @@
 """Why a card was declined, in a dozen kinds that are the same for every gateway.
 
 The gateways know some hundred codes; dunning, letters and settings speak of these kinds only.
-Sources: docs.stripe.com/declines/codes, developer.authorize.net "Response codes".
+Sources: docs.stripe.com/declines/codes, developer.authorize.net "Response codes"; the return codes
+of bank debits (R01 …) are those of the ACH network.
 """
 
 from collections.abc import Mapping
@@ -25,6 +26,9 @@ class DeclineKind(StrEnum):
     CALL_BANK = "call_bank"
     NOT_CONFIRMED = "not_confirmed"
     BANK_TROUBLE = "bank_trouble"
+    # of bank accounts
+    ACCOUNT_CLOSED = "account_closed"
+    DEBIT_REFUSED = "debit_refused"
     OTHER = "other"
 
 
@@ -34,9 +38,11 @@ HARD_KINDS = frozenset(
         DeclineKind.LOST_OR_STOLEN,
         DeclineKind.INVALID_CARD,
         DeclineKind.NOT_SUPPORTED,
+        DeclineKind.ACCOUNT_CLOSED,
+        DeclineKind.DEBIT_REFUSED,
     }
 )
-"""The card itself is the reason: card networks forbid to try it again."""
+"""The card or account itself is the reason: card networks and banks forbid to try it again."""
 
 _K = DeclineKind
 _CODES: Mapping[str, Mapping[DeclineKind, str]] = {
@@ -49,6 +55,9 @@ _CODES: Mapping[str, Mapping[DeclineKind, str]] = {
         _K.CODE: "44 45 65 165",
         _K.FRAUD_CHECKS: "41 250 251 254",
         _K.CALL_BANK: "3",
+        _K.INSUFFICIENT_FUNDS: "R01 R09",
+        _K.ACCOUNT_CLOSED: "R02 R03 R04 R12 R13 R14 R15 R16 R17 R20 R28",
+        _K.DEBIT_REFUSED: "R05 R07 R08 R10 R11 R29 R31",
     },
     "stripe": {
         _K.INSUFFICIENT_FUNDS: (
@@ -69,7 +78,13 @@ _CODES: Mapping[str, Mapping[DeclineKind, str]] = {
         _K.NOT_CONFIRMED: f"{CONFIRMATION_CODE} payment_intent_authentication_failure",
         _K.BANK_TROUBLE: (
             "processing_error issuer_not_available try_again_later reenter_transaction"
+            " could_not_process"
         ),
+        _K.ACCOUNT_CLOSED: (
+            "account_closed no_account invalid_account_number bank_account_restricted"
+            " bank_ownership_changed"
+        ),
+        _K.DEBIT_REFUSED: "debit_not_authorized",
     },
 }
 _KINDS = {

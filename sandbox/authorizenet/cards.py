@@ -22,6 +22,15 @@ TEST_CARDS = {
     "38000000000006": "DinersClub",
 }
 
+# Routing numbers and the banks they lead to, and account numbers that are nobody's.
+TEST_BANKS = {
+    "021000021": "JPMorgan Chase",
+    "011401533": "Wells Fargo",
+    "121042882": "Wells Fargo",
+}
+TEST_ACCOUNTS = frozenset({"123456789", "000123456789", "987654321"})
+ACCOUNT_TYPES = ("checking", "savings", "businessChecking")
+
 DECLINE_ZIP = "46282"
 # Not published: the real hold comes from fraud filters that a merchant sets up by hand.
 HOLD_ZIP = "46290"
@@ -51,10 +60,16 @@ class Card:
     address: str
     zip: str
     cvv: str = ""
+    # Of a bank account: checking, savings or businessChecking. Its bank is the brand, `routing`
+    # the last four digits of its routing number, and it has no expiry.
+    account_type: str = ""
+    routing: str = ""
 
     @property
     def avs(self) -> str:
         """The address check's result letter."""
+        if self.account_type:
+            return "P"
         return AVS_ZIPS.get(self.zip, "Y")
 
 
@@ -75,6 +90,25 @@ def make_card(number: str, expiry: str, code: str, holder: dict[str, str], salt:
         address=holder["address"],
         zip=holder["zip"],
         cvv=CARD_CODES.get(code, "M") if code else "",
+    )
+
+
+def make_bank_account(
+    routing: str, number: str, account_type: str, holder: dict[str, str], salt: str
+) -> Card:
+    """A bank account from what was typed; forgets its numbers but for the last four of each."""
+    whole = f"{routing}|{number}"
+    return Card(
+        card_hash=hmac.new(salt.encode(), whole.encode(), hashlib.sha256).hexdigest(),
+        brand=TEST_BANKS[routing],
+        last_four=number[-4:],
+        expiry="",
+        first_name=holder["first_name"],
+        last_name=holder["last_name"],
+        address=holder["address"],
+        zip=holder["zip"],
+        account_type=account_type,
+        routing=routing[-4:],
     )
 
 

@@ -102,6 +102,8 @@ def charge(store: Store, merchant: Row, wish: Wish) -> tuple[Row, list[Event]]:
         "customer_id": wish.customer_id,
         "card_id": wish.card_id,
         "brand": wish.card.brand,
+        "account_type": wish.card.account_type,
+        "routing": wish.card.routing,
         "last_four": wish.card.last_four,
         "expiry": wish.card.expiry,
         "first_name": wish.card.first_name,
@@ -110,7 +112,7 @@ def charge(store: Store, merchant: Row, wish: Wish) -> tuple[Row, list[Event]]:
         "zip": wish.card.zip,
         "avs": wish.card.avs,
         "cvv": wish.card.cvv or "P",
-        "network_trans_id": secrets.token_hex(8).upper()[:15],
+        "network_trans_id": "" if wish.card.account_type else secrets.token_hex(8).upper()[:15],
         "flags": wish.flags,
         "customer_ip": wish.customer_ip,
     }
@@ -210,8 +212,11 @@ def _read_card(call: Call, base: str) -> tuple[int | None, int | None, Card, str
     )
     if row is None:
         raise ApiError("E00040", "Customer Profile ID or Customer Payment Profile ID not found.")
-    names = ("card_hash", "brand", "last_four", "expiry", "first_name", "last_name", "address")
-    card = Card(**{name: row[name] for name in names}, zip=row["zip"])
+    names = (
+        "card_hash", "brand", "last_four", "expiry", "first_name", "last_name", "address", "zip",
+        "account_type", "routing",
+    )  # fmt: skip
+    card = Card(**{name: row[name] for name in names})
     return row["customer_id"], row["id"], card, row["network_trans_id"]
 
 

@@ -4,6 +4,8 @@ merchants         {login?, transaction_key?, signature_key?, name?, currency?, h
                   reports_enabled?, webhook_urls?} make or change a merchant; its credentials
 customers/card    {login, customer_ref, number, expiry "2031-09", first_name?, last_name?, address?,
                   zip?} save a card without a page; {payment_profile_ref}
+customers/bank    {login, customer_ref, account?, routing?, account_type?, first_name?, last_name?,
+                  address?, zip?} save a bank account without a page; {payment_profile_ref}
 chaos             {fault, times? | probability?, call?, login?, delay_s?, seed?} a fault in force:
                   delay_before drop_before http_429 http_502 busy maintenance | delay_after
                   http_500_after unreadable_after without_bom drop_after. `call` is the request's
@@ -17,6 +19,7 @@ charges           {login?, key?} all transactions, oldest first
 settle            {login?} close the batch; {settled}
 held              {ref, approve} decide a held transaction
 chargeback        {ref, won?} dispute a settled transaction, or win the dispute
+return            {ref, code? "R01"} the bank sends back a settled debit of a bank account
 refund/fail       {ref} the client's bank does not take a refund
 clock             {offset_s} move the sandbox's clock
 reset             {} forget all
@@ -30,7 +33,14 @@ from sqlite3 import Row
 from typing import Any
 
 from sandbox.authorizenet import operations
-from sandbox.authorizenet.cards import TEST_CARDS, digits_of, make_card
+from sandbox.authorizenet.cards import (
+    TEST_ACCOUNTS,
+    TEST_CARDS,
+    Card,
+    digits_of,
+    make_bank_account,
+    make_card,
+)
 from sandbox.authorizenet.chaos import Chaos, Rule
 from sandbox.authorizenet.document import ApiError, time_text
 from sandbox.authorizenet.markup import Response
@@ -103,16 +113,33 @@ def _save_card(sandbox: Sandbox, wanted: Json) -> Json:
     number = digits_of(wanted["number"])
     if number not in TEST_CARDS:
         raise ValueError("only test card numbers")
-    holder = {
-        name: str(wanted.get(name, "")) for name in ("first_name", "last_name", "address", "zip")
-    }
+    card = make_card(number, wanted["expiry"], "", _holder(wanted), store.card_salt)
+    return _keep(sandbox, wanted, card)
+
+
+def _save_bank_account(sandbox: Sandbox, wanted: Json) -> Json:
+    number = str(wanted.get("account", "123456789"))
+    if number not in TEST_ACCOUNTS:
+        raise ValueError("only test account numbers")
+    routing = str(wanted.get("routing", "021000021"))
+    kind = str(wanted.get("account_type", "checking"))
+    account = make_bank_account(routing, number, kind, _holder(wanted), sandbox.store.card_salt)
+    return _keep(sandbox, wanted, account)
+
+
+def _holder(wanted: Json) -> dict[str, str]:
+    names = ("first_name", "last_name", "address", "zip")
+    return {name: str(wanted.get(name, "")) for name in names}
+
+
+def _keep(sandbox: Sandbox, wanted: Json, card: Card) -> Json:
+    store = sandbox.store
     with store.transaction():
         customer = store.get(
             "SELECT customers.* FROM customers JOIN merchants ON merchants.id = merchant_id"
             " WHERE customers.id = ? AND login = ?",
             int(wanted["customer_ref"]), wanted["login"],
         )  # fmt: skip
-        card = make_card(number, wanted["expiry"], "", holder, store.card_salt)
         card_id = save_card(store, customer["id"], card)
         event = card_event("created", customer["id"], card_id)
         announce(store, customer["merchant_id"], *event)
@@ -230,6 +257,11 @@ def _fail_refund(sandbox: Sandbox, wanted: Json) -> Json:
     return {}
 
 
+def _return(sandbox: Sandbox, wanted: Json) -> Json:
+    operations.return_item(sandbox.store, _row(sandbox, wanted), str(wanted.get("code", "R01")))
+    return {}
+
+
 def _clock(sandbox: Sandbox, wanted: Json) -> Json:
     sandbox.store.clock_offset_s = float(wanted["offset_s"])
     return {}
@@ -253,6 +285,7 @@ def _json(status: int, value: Json) -> Response:
 _COMMANDS: dict[str, Callable[[Sandbox, Json], Json]] = {
     "merchants": _merchants,
     "customers/card": _save_card,
+    "customers/bank": _save_bank_account,
     "chaos": _chaos,
     "chaos/clear": _clear_chaos,
     "chaos/list": _list_chaos,
@@ -264,6 +297,7 @@ _COMMANDS: dict[str, Callable[[Sandbox, Json], Json]] = {
     "held": _held,
     "chargeback": _chargeback,
     "refund/fail": _fail_refund,
+    "return": _return,
     "clock": _clock,
     "reset": _reset,
 }

@@ -61,7 +61,8 @@ def refund(call: Call) -> tuple[Row, Event | None]:
     amount = amount_of(call.required(f"{_BASE}/amount"))
     if amount <= 0:
         raise Refusal("5")
-    last_four = call.required(f"{_BASE}/payment/creditCard/cardNumber")[-4:]
+    number = "bankAccount/accountNumber" if row["account_type"] else "creditCard/cardNumber"
+    last_four = call.required(f"{_BASE}/payment/{number}")[-4:]
     invoice = call.limited(f"{_BASE}/order/invoiceNumber", 20)
     window_s = read_window(read_settings(call.request, f"{_BASE}/transactionSettings"))
     compared = [call.merchant["id"], "refund", row["id"], str(amount), invoice]
@@ -69,7 +70,8 @@ def refund(call: Call) -> tuple[Row, Event | None]:
     first = find_original(call.store, fingerprint, window_s)
     if first is not None:
         raise Refusal("11", None if window_s is None else first)
-    if row["status"] != "settledSuccessfully" or last_four != row["last_four"]:
+    is_returned = bool(row["return_code"])
+    if row["status"] != "settledSuccessfully" or is_returned or last_four != row["last_four"]:
         raise Refusal("54")
     given = call.store.all(
         "SELECT requested FROM transactions WHERE ref_trans_id = ? AND status != 'voided'",
@@ -81,7 +83,7 @@ def refund(call: Call) -> tuple[Row, Event | None]:
         name: row[name]
         for name in (
             "merchant_id", "currency", "customer_id", "card_id", "brand", "last_four", "expiry",
-            "first_name", "last_name", "address", "zip", "avs",
+            "first_name", "last_name", "address", "zip", "avs", "account_type", "routing",
         )
     }  # fmt: skip
     refund_id = call.store.insert(

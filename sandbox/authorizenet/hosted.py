@@ -9,6 +9,7 @@ from sqlite3 import Row
 from typing import Any
 from urllib.parse import urlsplit
 
+from sandbox.authorizenet import bank_page
 from sandbox.authorizenet.cards import (
     TEST_CARDS,
     Card,
@@ -27,7 +28,9 @@ from sandbox.authorizenet.tokens import CARD_PAGE, PAYMENT_PAGE
 from sandbox.authorizenet.webhooks import announce
 
 TOKEN_LIFE_S = 15 * 60
-_FIELDS = ("card_number", "expiry", "card_code", "first_name", "last_name", "address", "zip")
+_FIELDS = (
+    "expiry", "first_name", "last_name", "address", "zip", "routing_number", "account_type",
+)  # fmt: skip
 _LONGEST_FIELD = 60
 
 Form = Mapping[str, str]
@@ -137,6 +140,8 @@ def _save(store: Store, visit: Visit, card: Card, _: Form) -> str:
 
 
 def _read_card(store: Store, visit: Visit, form: Form) -> tuple[Card | None, dict[str, str]]:
+    if visit.details.get("is_bank"):
+        return bank_page.read(form, store.card_salt)
     problems: dict[str, str] = {}
     number = digits_of(form.get("card_number", ""))
     if number not in TEST_CARDS:
@@ -179,22 +184,18 @@ def _form(
     action = "/payment/payment/submit" if is_payment else "/customer/addPayment/submit"
     name = details["merchant_name"] if is_payment else visit.merchant["name"]
     # A number that was typed is never sent back.
-    values = {key: form.get(key, "") for key in _FIELDS if key not in ("card_number", "card_code")}
+    values = {key: form.get(key, "") for key in _FIELDS}
     leave_url = details["cancel_url"] if is_payment else details["return_url"]
     leave_text = details["cancel_text"] if is_payment else details["return_text"]
     save = is_payment and details["offer_to_save"]
-    title = f"Pay {name}" if is_payment else f"Add a card for {name}"
+    is_bank = bool(details.get("is_bank"))
+    what = "bank account" if is_bank else "card"
+    title = f"Pay {name}" if is_payment else f"Add a {what} for {name}"
     body = tag(
         "form",
         tag("input", type="hidden", name="token", value=visit.token),
         tag("p", alert, class_="alert", role="alert") if alert else None,
-        _field("card_number", "Card number", values, problems, "cc-number", "numeric"),
-        tag(
-            "div",
-            _field("expiry", "Expires (MM/YY)", values, problems, "cc-exp", "text"),
-            _field("card_code", "Card code", values, problems, "cc-csc", "numeric"),
-            class_="pair",
-        ),
+        bank_page.fields(values, problems, _field) if is_bank else _card_fields(values, problems),
         tag(
             "div",
             _field("first_name", "First name", values, problems, "cc-given-name", "text"),
@@ -204,7 +205,7 @@ def _form(
         _field("address", "Address", values, problems, "billing street-address", "text"),
         _field("zip", "ZIP or postal code", values, problems, "billing postal-code", "text"),
         _save_box(checked=bool(form.get("save_card"))) if save else None,
-        tag("button", details["button"] if is_payment else "Save card", class_="primary"),
+        tag("button", details["button"] if is_payment else f"Save {what}", class_="primary"),
         method="post",
         action=action,
         novalidate=True,
@@ -217,16 +218,28 @@ def _form(
         tag(
             "div",
             tag("h1", title),
-            tag("p", details.get("description") or "Your card stays here.", class_="lead"),
+            tag("p", details.get("description") or f"Your {what} stays here.", class_="lead"),
             amount,
             body,
             tag("a", leave_text, href=leave_url, class_="back"),
             class_="sheet",
         ),
-        _test_cards(),
+        bank_page.test_accounts() if is_bank else _test_cards(),
         status=status,
         form_target=_origin(details["return_url"]),
     )
+
+
+def _card_fields(values: Form, problems: Mapping[str, str]) -> Markup:
+    return join([
+        _field("card_number", "Card number", values, problems, "cc-number", "numeric"),
+        tag(
+            "div",
+            _field("expiry", "Expires (MM/YY)", values, problems, "cc-exp", "text"),
+            _field("card_code", "Card code", values, problems, "cc-csc", "numeric"),
+            class_="pair",
+        ),
+    ])  # fmt: skip
 
 
 def _field(

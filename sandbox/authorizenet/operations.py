@@ -51,6 +51,31 @@ def charge_back(store: Store, row: Row) -> None:
         store.update("transactions", row["id"], status="chargeback")
 
 
+def return_item(store: Store, row: Row, code: str) -> None:
+    """The bank sends a settled debit back: its line is marked, and a line of its own tells of it.
+
+    Raises Refusal for a card's, and for what is not settled or has come back already.
+    """
+    if not row["account_type"] or row["return_code"] or row["status"] != "settledSuccessfully":
+        raise Refusal("16")
+    with store.transaction():
+        store.update("transactions", row["id"], return_code=code)
+        batch_id = store.insert(
+            "batches", {"merchant_id": row["merchant_id"], "settled_at": store.now()}
+        )
+        told = {name: row[name] for name in row.keys() if name != "id"}  # noqa: SIM118 (a Row)
+        changes = {
+            "submitted_at": store.now(),
+            "status": "returnedItem",
+            "ref_trans_id": row["id"],
+            "batch_id": batch_id,
+            "fingerprint": f"return-{row['id']}",
+            "ref_id": "",
+            "return_code": code,
+        }
+        store.insert("transactions", told | changes)
+
+
 def win_back(store: Store, row: Row) -> None:
     """The merchant wins the dispute. Raises Refusal if there is none."""
     if row["status"] != "chargeback":
@@ -73,6 +98,7 @@ OPERATIONS: dict[str, Callable[[Store, Row], None]] = {
     "chargeback": charge_back,
     "win_back": win_back,
     "fail_refund": fail_refund,
+    "return": lambda store, row: return_item(store, row, "R01"),
 }
 
 

@@ -146,6 +146,10 @@ def _transaction(merchant_id: int, row: Row) -> list[Part]:
         buttons = [_button(f"{base}/approve", "Approve"), _button(f"{base}/decline", "Decline")]
     elif row["status"] == "settledSuccessfully":
         buttons = [_button(f"{base}/chargeback", "Charge back")]
+        if row["account_type"]:
+            buttons = [_button(f"{base}/return", "Return: not covered")]
+    if row["return_code"]:
+        buttons = []
     return [
         str(row["id"]),
         row["invoice"],

@@ -175,6 +175,27 @@ def card_of_request(call: Call, card_path: str, bill_to_path: str) -> Card:
     return make_card(number, f"{year}-{month}", code, holder, call.store.card_salt)
 
 
+def masked(row: Row, *, expiry: str) -> Element:
+    """The card or bank account of a profile or a transaction, its numbers masked."""
+    if not row["account_type"]:
+        return element(
+            "creditCard",
+            element("cardNumber", f"XXXX{row['last_four']}"),
+            element("expirationDate", expiry),
+            element("cardType", row["brand"]),
+        )
+    is_business = row["account_type"] == "businessChecking"
+    return element(
+        "bankAccount",
+        element("accountType", row["account_type"]),
+        element("routingNumber", f"XXXX{row['routing']}"),
+        element("accountNumber", f"XXXX{row['last_four']}"),
+        element("nameOnAccount", f"{row['first_name']} {row['last_name']}".strip()),
+        element("echeckType", "CCD" if is_business else "WEB"),
+        element("bankName", row["brand"]),
+    )
+
+
 def _payment_profile(tag: str, card: Row, *, unmask: bool) -> Element:
     return element(
         tag,
@@ -187,14 +208,6 @@ def _payment_profile(tag: str, card: Row, *, unmask: bool) -> Element:
         ),
         element("customerProfileId", str(card["customer_id"])),
         element("customerPaymentProfileId", str(card["id"])),
-        element(
-            "payment",
-            element(
-                "creditCard",
-                element("cardNumber", f"XXXX{card['last_four']}"),
-                element("expirationDate", card["expiry"] if unmask else "XXXX"),
-                element("cardType", card["brand"]),
-            ),
-        ),
+        element("payment", masked(card, expiry=card["expiry"] if unmask else "XXXX")),
         optional("originalNetworkTransId", card["network_trans_id"]),
     )

@@ -13,11 +13,17 @@ from sandbox.authorizenet.document import (
     parse_time,
     time_text,
 )
-from sandbox.authorizenet.profiles import NOT_FOUND, find_customer
-from sandbox.authorizenet.results import REASONS
+from sandbox.authorizenet.profiles import NOT_FOUND, find_customer, masked
+from sandbox.authorizenet.results import REASONS, account_type
 
 _LONGEST_SPAN_S = 31 * 86_400
 _LONGEST_PAGE = 1000
+# Some of the ACH network's.
+RETURN_CODES = {
+    "R01": "Insufficient Funds",
+    "R02": "Account Closed",
+    "R10": "Customer Advises Not Authorized",
+}
 
 
 def authenticate_test(call: Call) -> list[Element | None]:
@@ -128,11 +134,12 @@ def _summary(row: Row) -> Element:
         optional("invoiceNumber", row["invoice"]),
         optional("firstName", row["first_name"]),
         optional("lastName", row["last_name"]),
-        element("accountType", row["brand"]),
+        element("accountType", account_type(row)),
         element("accountNumber", f"XXXX{row['last_four']}"),
         element("settleAmount", row["settle"]),
         element("marketType", "eCommerce"),
         element("product", "Card Not Present"),
+        element("hasReturnedItems", "true") if row["return_code"] else None,
         _profile(row),
     )
 
@@ -175,15 +182,8 @@ def _details(call: Call, row: Row) -> list[Element | None]:
         element("authAmount", row["authorized"]),
         element("settleAmount", row["settle"]),
         optional("prepaidBalanceRemaining", row["balance"]),
-        element(
-            "payment",
-            element(
-                "creditCard",
-                element("cardNumber", f"XXXX{row['last_four']}"),
-                element("expirationDate", "XXXX"),
-                element("cardType", row["brand"]),
-            ),
-        ),
+        element("payment", masked(row, expiry="XXXX")),
+        _returned_items(row),
         element(
             "billTo",
             optional("firstName", row["first_name"]),
@@ -197,6 +197,21 @@ def _details(call: Call, row: Row) -> list[Element | None]:
         _profile(row),
         optional("networkTransId", row["network_trans_id"]),
     ]
+
+
+def _returned_items(row: Row) -> Element | None:
+    """Why the bank did not pay, of a debit that stays settled in its own line."""
+    if not row["return_code"] or row["status"] == "returnedItem":
+        return None
+    return element(
+        "returnedItems",
+        element(
+            "returnedItem",
+            element("id", str(row["id"])),
+            element("code", row["return_code"]),
+            element("description", RETURN_CODES.get(row["return_code"], "Returned")),
+        ),
+    )
 
 
 def _profile(row: Row) -> Element | None:

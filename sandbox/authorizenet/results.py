@@ -61,6 +61,11 @@ def transaction_error(refusal: Refusal) -> list[Element | None]:
     ]
 
 
+def account_type(row: Row) -> str:
+    """The card's brand, or what the gateway writes of every bank account."""
+    return "eCheck" if row["account_type"] else str(row["brand"])
+
+
 def payment_event(event_type: str, row: Row) -> Event:
     """The webhook about a transaction."""
     amount = row["settle"] if Decimal(row["settle"]) else row["authorized"]
@@ -93,7 +98,7 @@ def _response(row: Row | None, response_code: str, reason_code: str) -> Element:
         element("refTransID", str(row["ref_trans_id"] or "") if row else ""),
         element("testRequest", "0"),
         element("accountNumber", f"XXXX{row['last_four']}" if row else ""),
-        element("accountType", row["brand"] if row else ""),
+        element("accountType", account_type(row) if row else ""),
         optional("splitTenderId", row["split_tender_id"] if row else None),
         _prepaid(row) if row is not None and not is_failure else None,
         None

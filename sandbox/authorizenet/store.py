@@ -30,7 +30,8 @@ CREATE TABLE IF NOT EXISTS cards (
     id INTEGER PRIMARY KEY AUTOINCREMENT, customer_id INTEGER NOT NULL REFERENCES customers,
     card_hash TEXT NOT NULL, brand TEXT NOT NULL, last_four TEXT NOT NULL, expiry TEXT NOT NULL,
     first_name TEXT NOT NULL, last_name TEXT NOT NULL, address TEXT NOT NULL, zip TEXT NOT NULL,
-    network_trans_id TEXT NOT NULL DEFAULT ''
+    network_trans_id TEXT NOT NULL DEFAULT '',
+    account_type TEXT NOT NULL DEFAULT '', routing TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS batches (
     id INTEGER PRIMARY KEY AUTOINCREMENT, merchant_id INTEGER NOT NULL, settled_at REAL NOT NULL
@@ -47,7 +48,9 @@ CREATE TABLE IF NOT EXISTS transactions (
     address TEXT NOT NULL, zip TEXT NOT NULL, avs TEXT NOT NULL, cvv TEXT NOT NULL,
     auth_code TEXT NOT NULL, network_trans_id TEXT NOT NULL, split_tender_id INTEGER,
     ref_trans_id INTEGER, batch_id INTEGER REFERENCES batches, fingerprint TEXT NOT NULL,
-    flags TEXT NOT NULL DEFAULT '', customer_ip TEXT NOT NULL DEFAULT ''
+    flags TEXT NOT NULL DEFAULT '', customer_ip TEXT NOT NULL DEFAULT '',
+    account_type TEXT NOT NULL DEFAULT '', routing TEXT NOT NULL DEFAULT '',
+    return_code TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS transactions_by_fingerprint ON transactions (fingerprint, id);
 CREATE INDEX IF NOT EXISTS transactions_by_merchant ON transactions (merchant_id, id);
@@ -68,6 +71,11 @@ _TABLES = (
     "deliveries", "page_tokens", "transactions", "batches", "cards", "customers", "webhooks",
     "merchants",
 )  # fmt: skip
+# Of a state file that was made before there were bank accounts.
+_ADDED = {
+    "cards": ("account_type", "routing"),
+    "transactions": ("account_type", "routing", "return_code"),
+}
 _FIRST_IDS = {"customers": 900_000_000, "cards": 910_000_000, "transactions": 60_200_000_000}
 
 
@@ -85,6 +93,11 @@ class Store:
         self._database.execute("PRAGMA foreign_keys=ON")
         self._database.executescript(_SCHEMA)
         self.clock_offset_s = 0.0
+        for table, columns in _ADDED.items():
+            there = {row["name"] for row in self.all(f"PRAGMA table_info({table})")}
+            for column in columns:
+                if column not in there:
+                    self.run(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
         with self.transaction():
             for table, first in _FIRST_IDS.items():
                 known = self.one("SELECT 1 FROM sqlite_sequence WHERE name = ?", table)

@@ -25,6 +25,7 @@ def hosted_profile_page(call: Call) -> list[Element | None]:
         "return_text": settings.get("hostedProfileReturnUrlText") or "Back",
         "code_required": settings.get("hostedProfileCardCodeRequired") == "true",
         "address_required": settings.get("hostedProfileBillingAddressRequired") == "true",
+        "is_bank": settings.get("hostedProfilePaymentOptions") == "showBankAccount",
     }
     token = call.store.new_page_token(CARD_PAGE, call.merchant["id"], details)
     return [element("token", token)]

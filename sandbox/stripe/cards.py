@@ -39,6 +39,26 @@ TEST_CARDS = {
     "4000000000000119": TestCard("visa", "processing_error", is_refused_at_once=True),
 }
 
+
+@dataclass(frozen=True)
+class TestAccount:
+    """A test bank account; `behaviour`: good, or why its bank does not pay."""
+
+    behaviour: str = "good"
+
+
+# docs.stripe.com/payments/ach-direct-debit, "Test account numbers"; all with this routing number.
+TEST_ROUTING = "110000000"
+TEST_BANK = "STRIPE TEST BANK"
+TEST_ACCOUNTS = {
+    "000123456789": TestAccount(),
+    "000111111113": TestAccount("account_closed"),
+    "000222222227": TestAccount("insufficient_funds"),
+    "000333333335": TestAccount("debit_not_authorized"),
+    "000111111116": TestAccount("no_account"),
+    "000888888883": TestAccount("disputed"),
+}
+
 # The error's code; every other behaviour is the decline code of a `card_declined`.
 _CODES = frozenset({"expired_card", "incorrect_cvc", "processing_error", "authentication_required"})
 _MESSAGES = {
@@ -57,6 +77,12 @@ _MESSAGES = {
 def digits_of(text: str) -> str:
     """A typed card number without its spaces."""
     return "".join(character for character in text if character.isdigit())
+
+
+def bank_error_of(behaviour: str) -> dict[str, str]:
+    """What Stripe's error says of a debit that the bank did not pay."""
+    message = "The customer's bank account could not be debited."
+    return {"type": "invalid_request_error", "code": behaviour, "message": message}
 
 
 def error_of(behaviour: str) -> dict[str, str]:

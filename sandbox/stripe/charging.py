@@ -3,7 +3,7 @@
 import json
 
 from sandbox.stripe.call import ApiError, Call, invalid
-from sandbox.stripe.cards import error_of
+from sandbox.stripe.cards import bank_error_of, error_of
 from sandbox.stripe.store import Json, Store, new_id
 from sandbox.stripe.webhooks import announce
 
@@ -18,9 +18,17 @@ def create_intent(call: Call) -> Json:
     if customer:
         call.get("customer", customer, "customer")
     method = _method(call, customer) if call.text("payment_method") else None
+    types = call.params.get("payment_method_types") or ["card"]
+    if method is not None and method["type"] not in types:
+        raise invalid(
+            f"The PaymentMethod provided ({method['type']}) is not allowed for this PaymentIntent.",
+            param="payment_method",
+        )
+    if "us_bank_account" in types and currency != "usd":
+        raise invalid("The currency provided is invalid for us_bank_account.", param="currency")
     intent = new_intent(
         call.store, call.account, amount=amount, currency=currency, customer=customer,
-        description=call.text("description"), metadata=call.metadata(),
+        description=call.text("description"), metadata=call.metadata(), types=types,
     )  # fmt: skip
     if not call.is_true("confirm"):
         intent["status"] = "requires_payment_method" if method is None else "requires_confirmation"
@@ -96,7 +104,7 @@ def refund(call: Call) -> Json:
 
 def new_intent(
     store: Store, account: str, *, amount: int, currency: str, customer: str | None,
-    description: str, metadata: dict[str, str],
+    description: str, metadata: dict[str, str], types: list[str] | None = None,
 ) -> Json:  # fmt: skip
     """An intent that nothing was paid on yet."""
     return store.add(
@@ -106,7 +114,7 @@ def new_intent(
             "description": description or None, "metadata": metadata, "payment_method": None,
             "status": "requires_payment_method", "latest_charge": None, "next_action": None,
             "last_payment_error": None, "capture_method": "automatic", "review": None,
-            "payment_method_types": ["card"], "client_secret": new_id("pi_secret"),
+            "payment_method_types": types or ["card"], "client_secret": new_id("pi_secret"),
             "canceled_at": None,
         },
     )  # fmt: skip
@@ -136,7 +144,7 @@ def attempt(
         store.save(intent)
         announce(store, account, "payment_intent.requires_action", intent)
         return intent
-    if behaviour == "processing":
+    if behaviour == "processing" or method["type"] == "us_bank_account":
         intent["status"] = "processing"
         store.save(intent)
         announce(store, account, "payment_intent.processing", intent)
@@ -184,21 +192,48 @@ def finish(store: Store, account: str, intent_id: str, *, approve: bool) -> Json
     method = store.find(account, intent["payment_method"], "payment_method") or {}
     if approve:
         return succeed(store, account, intent, method)
-    _fail(store, account, intent, method, _DECLINE_ON_FAILURE if is_action else "generic_decline")
+    reason = _DECLINE_ON_FAILURE if is_action else "generic_decline"
+    if method.get("type") == "us_bank_account":
+        reason = str(method["_behaviour"])
+        reason = "insufficient_funds" if reason in ("good", "disputed") else reason
+    _fail(store, account, intent, method, reason)
     return store.find(account, intent_id) or intent
 
 
+def settle_debits(store: Store, account: str) -> int:
+    """The banks decide about the debits under way, each as its account behaves; how many."""
+    rows = store.all(
+        "SELECT body FROM objects WHERE account = ? AND kind = 'payment_intent'", account
+    )
+    intents = [json.loads(row["body"]) for row in rows]
+    waiting = [
+        one
+        for one in intents
+        if one["status"] == "processing" and "us_bank_account" in one["payment_method_types"]
+    ]
+    for intent in waiting:
+        method = store.find(account, intent["payment_method"], "payment_method") or {}
+        is_good = method["_behaviour"] in ("good", "disputed")
+        finish(store, account, intent["id"], approve=is_good)
+    return len(waiting)
+
+
 def dispute(store: Store, account: str, intent_id: str) -> Json:
-    """The card's owner wants the money back from its bank."""
+    """The card's owner wants the money back from its bank.
+
+    What the bank of a debited account takes back is lost at once: nobody can answer it.
+    """
     intent = store.find(account, intent_id, "payment_intent")
     charge = store.find(account, (intent or {}).get("latest_charge") or "", "charge")
     if intent is None or charge is None:
         raise ValueError("no such payment")
     store.save({**charge, "disputed": True})
+    is_debit = "us_bank_account" in intent["payment_method_types"]
     made = store.add(
         account, "du", "dispute",
         {"amount": charge["amount"], "currency": charge["currency"], "charge": charge["id"],
-         "payment_intent": intent_id, "status": "needs_response", "reason": "fraudulent",
+         "payment_intent": intent_id, "status": "lost" if is_debit else "needs_response",
+         "reason": "debit_not_authorized" if is_debit else "fraudulent",
          "metadata": {}},
     )  # fmt: skip
     announce(store, account, "charge.dispute.created", made)
@@ -235,7 +270,8 @@ def fail_refund(store: Store, account: str, refund_id: str) -> Json:
 
 def _fail(store: Store, account: str, intent: Json, method: Json, behaviour: str) -> ApiError:
     charge = _charge(store, account, intent, method, "failed")
-    error = error_of(behaviour)
+    is_bank = method["type"] == "us_bank_account"
+    error = bank_error_of(behaviour) if is_bank else error_of(behaviour)
     shown_method = {name: value for name, value in method.items() if not name.startswith("_")}
     intent |= {
         "status": "requires_payment_method", "payment_method": None, "next_action": None,
@@ -249,7 +285,6 @@ def _fail(store: Store, account: str, intent: Json, method: Json, behaviour: str
 
 
 def _charge(store: Store, account: str, intent: Json, method: Json, status: str) -> Json:
-    card = method["card"]
     return store.add(
         account, "ch", "charge",
         {
@@ -259,16 +294,23 @@ def _charge(store: Store, account: str, intent: Json, method: Json, status: str)
             "captured": status == "succeeded", "refunded": False, "disputed": False,
             "description": intent["description"], "metadata": intent["metadata"],
             "balance_transaction": None,
-            "payment_method_details": {
-                "type": "card",
-                "card": {
-                    "brand": card["brand"], "last4": card["last4"],
-                    "exp_month": card["exp_month"], "exp_year": card["exp_year"],
-                    "network_transaction_id": intent["id"][-15:].upper(),
-                },
-            },
+            "payment_method_details": _paid_with(intent, method),
         },
     )  # fmt: skip
+
+
+def _paid_with(intent: Json, method: Json) -> Json:
+    if method["type"] == "us_bank_account":
+        return {"type": "us_bank_account", "us_bank_account": method["us_bank_account"]}
+    card = method["card"]
+    return {
+        "type": "card",
+        "card": {
+            "brand": card["brand"], "last4": card["last4"],
+            "exp_month": card["exp_month"], "exp_year": card["exp_year"],
+            "network_transaction_id": intent["id"][-15:].upper(),
+        },
+    }  # fmt: skip
 
 
 def _method(call: Call, customer: str | None) -> Json:

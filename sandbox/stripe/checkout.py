@@ -30,6 +30,10 @@ def create_session(call: Call) -> Json:
             " Session creation.",
             param="expires_at",
         )
+    types = call.params.get("payment_method_types") or ["card"]
+    is_bank = types == ["us_bank_account"]
+    if is_bank and mode != "setup":
+        raise invalid("Only the mode setup takes bank accounts here.", param="mode")
     amount, currency, label = _line(call) if mode == "payment" else (None, None, "")
     intent_data = call.mapping("payment_intent_data")
     saving = call.mapping("saved_payment_method_options").get("payment_method_save")
@@ -42,7 +46,7 @@ def create_session(call: Call) -> Json:
             "success_url": call.required("success_url"),
             "cancel_url": call.text("cancel_url") or None, "expires_at": expires_at,
             "payment_status": "no_payment_required" if mode == "setup" else "unpaid",
-            "payment_intent": None, "setup_intent": None,
+            "payment_intent": None, "setup_intent": None, "payment_method_types": types,
             "_label": label, "_description": str(intent_data.get("description", "")),
             "_intent_metadata": dict(intent_data.get("metadata") or {}),
             "_offers_to_save": saving == "enabled",
@@ -83,6 +87,12 @@ def submit(store: Store, own_url: str, session_id: str, typed: dict[str, Any]) -
     account, session = found
     if session["status"] == "complete":
         return str(session["success_url"])
+    if session.get("payment_method_types") == ["us_bank_account"]:
+        account_number, holder = str(typed["account_number"]), str(typed["holder"])
+        method = customers.make_bank_account(
+            store, account, number=account_number, customer=None, holder=holder
+        )
+        return _set_up(store, own_url, account, session, method)
     is_saved = session["mode"] == "setup" or bool(typed["save_card"])
     card = TEST_CARDS[digits_of(typed["number"])]
     if session["mode"] == "setup" and (refusal := customers.refuse_to_save(card)):

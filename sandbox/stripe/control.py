@@ -5,6 +5,8 @@ endpoints         {secret_key, url} where its events go; {secret} signs them
 endpoints/roll    {secret_key, url} a new secret beside the old one, which signs too until `done`
 customers/card    {secret_key, customer, number, expiry? "2031-09", behaviour? "processing"}
                   save a card without a page; {payment_method}
+customers/bank    {secret_key, customer, account? "000123456789"} save a bank account without a
+                  page; {payment_method}
 cards/update      {secret_key, payment_method, expiry, number?} its bank replaced the card
 chaos             {fault, times? | probability?, call?, account?, delay_s?, seed?} a fault in force:
                   delay_before drop_before http_429 http_502 | delay_during | delay_after
@@ -16,6 +18,7 @@ webhooks/deliver  {} send all that waits, now; {sent}
 webhooks/list     {} all deliveries, oldest first
 payments          {secret_key?, key?} all PaymentIntents and refunds, oldest first
 settle            {} what is pending in the balance becomes available
+debits            {secret_key} the banks decide about debits under way, as their accounts behave
 decide            {payment_intent, approve} end one that is processing or waits for its owner
 dispute           {payment_intent} the bank takes the money back
 dispute/close     {payment_intent, won} how the dispute ends
@@ -117,6 +120,27 @@ def _save_card(sandbox: Sandbox, wanted: Json) -> Json:
         )  # fmt: skip
     sandbox.deliverer.wake()
     return {"payment_method": made["id"]}
+
+
+def _save_bank_account(sandbox: Sandbox, wanted: Json) -> Json:
+    account = _account(sandbox, wanted)
+    with sandbox.store.transaction():
+        if sandbox.store.find(account, wanted["customer"], "customer") is None:
+            raise LookupError("no such customer")
+        made = customers.make_bank_account(
+            sandbox.store, account, number=str(wanted.get("account", "000123456789")),
+            customer=wanted["customer"],
+        )  # fmt: skip
+    sandbox.deliverer.wake()
+    return {"payment_method": made["id"]}
+
+
+def _debits(sandbox: Sandbox, wanted: Json) -> Json:
+    account = _account(sandbox, wanted)
+    with sandbox.store.transaction():
+        decided = charging.settle_debits(sandbox.store, account)
+    sandbox.deliverer.wake()
+    return {"decided": decided}
 
 
 def _update_card(sandbox: Sandbox, wanted: Json) -> Json:
@@ -262,6 +286,7 @@ _COMMANDS: dict[str, Callable[[Sandbox, Json], Json]] = {
     "endpoints": _endpoints,
     "endpoints/roll": _roll,
     "customers/card": _save_card,
+    "customers/bank": _save_bank_account,
     "cards/update": _update_card,
     "chaos": _chaos,
     "chaos/clear": _clear_chaos,
@@ -270,6 +295,7 @@ _COMMANDS: dict[str, Callable[[Sandbox, Json], Json]] = {
     "webhooks/list": _deliveries,
     "payments": _payments,
     "settle": _settle,
+    "debits": _debits,
     "decide": _decide,
     "dispute": _dispute,
     "dispute/close": _close_dispute,

@@ -3,7 +3,15 @@
 import hashlib
 
 from sandbox.stripe.call import ApiError, Call, invalid
-from sandbox.stripe.cards import TEST_CARDS, TestCard, digits_of, error_of
+from sandbox.stripe.cards import (
+    TEST_ACCOUNTS,
+    TEST_BANK,
+    TEST_CARDS,
+    TEST_ROUTING,
+    TestCard,
+    digits_of,
+    error_of,
+)
 from sandbox.stripe.listing import list_objects
 from sandbox.stripe.store import Json, Store
 from sandbox.stripe.webhooks import announce
@@ -106,6 +114,34 @@ def make_method(
                 "fingerprint": hashlib.sha256(f"{account}|{digits}".encode()).hexdigest()[:16],
             },
             "_behaviour": behaviour or card.behaviour, "_is_set_up": False,
+        },
+    )  # fmt: skip
+    if customer:
+        announce(store, account, "payment_method.attached", made)
+    return made
+
+
+def make_bank_account(
+    store: Store, account: str, *, number: str, customer: str | None, holder: str = ""
+) -> Json:
+    """A bank account as it is kept: bank and four digits, never the number. ValueError for others.
+
+    It is its owner's beyond doubt: who adds it here has signed in at the bank.
+    """
+    known = TEST_ACCOUNTS.get(number)
+    if known is None:
+        raise ValueError("only test account numbers")
+    made = store.add(
+        account, "pm", "payment_method",
+        {
+            "type": "us_bank_account", "customer": customer, "metadata": {},
+            "billing_details": {"name": holder or None, "email": None, "address": None},
+            "us_bank_account": {
+                "account_holder_type": "individual", "account_type": "checking",
+                "bank_name": TEST_BANK, "last4": number[-4:], "routing_number": TEST_ROUTING,
+                "fingerprint": hashlib.sha256(f"{account}|{number}".encode()).hexdigest()[:16],
+            },
+            "_behaviour": known.behaviour, "_is_set_up": True,
         },
     )  # fmt: skip
     if customer:

@@ -33,7 +33,7 @@ def list_objects(call: Call, kind: str, *, limit: int = 0) -> Json:
     )  # fmt: skip
     found = [json.loads(row["body"]) for row in rows]
     for name in ("payment_intent", "charge", "type", "status"):
-        if call.text(name) and kind != "payment_method":
+        if call.text(name):
             found = [one for one in found if one.get(name) == call.text(name)]
     return {
         "object": "list",

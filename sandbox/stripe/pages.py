@@ -4,11 +4,11 @@ import json
 import re
 from collections.abc import Mapping
 
-from sandbox.authorizenet.markup import Part, Response, join, page, redirect, table, tag
+from sandbox.authorizenet.markup import Markup, Part, Response, join, page, redirect, table, tag
 from sandbox.stripe import charging, checkout
 from sandbox.stripe.amounts import money
 from sandbox.stripe.call import ApiError
-from sandbox.stripe.cards import TEST_CARDS, digits_of
+from sandbox.stripe.cards import TEST_ACCOUNTS, TEST_BANK, TEST_CARDS, digits_of
 from sandbox.stripe.store import Json, Store
 
 Form = Mapping[str, str]
@@ -31,8 +31,21 @@ def home(store: Store) -> Response:
             ]
         )  # fmt: skip
     heads = ["Account", "PaymentIntent", "Amount", "Status", "Attempt"]
-    parts = (tag("h1", "Payments"), table(heads, rows, "No payment yet."))
+    button = tag("button", "Let the banks decide about debits under way")
+    parts = (
+        tag("h1", "Payments"),
+        tag("form", button, method="post", action="/debits"),
+        table(heads, rows, "No payment yet."),
+    )
     return page("Sandbox of Stripe", *parts, wide=True, of=_NAME)
+
+
+def decide_debits(store: Store) -> Response:
+    """A person lets the banks pay, or not, what is under way; as each account behaves."""
+    with store.transaction():
+        for row in store.all("SELECT id FROM accounts"):
+            charging.settle_debits(store, row["id"])
+    return redirect("/")
 
 
 def missing() -> Response:
@@ -57,7 +70,7 @@ def submit_checkout(store: Store, own_url: str, session_id: str, form: Form) -> 
         found = checkout.find_open(store, session_id)
         if found is None:
             return _expired()
-        typed, problems = _read_card(form)
+        typed, problems = _read_bank(form) if _is_bank(found[1]) else _read_card(form)
         if problems:
             return _form(store, *found, form, problems, "", status=422)
         try:
@@ -126,7 +139,8 @@ def _form(
     row = store.one("SELECT name FROM accounts WHERE id = ?", account)
     name = row["name"] if row else ""
     is_payment = session["mode"] == "payment"
-    title = f"Pay {name}" if is_payment else f"Save a card for {name}"
+    what = "bank account" if _is_bank(session) else "card"
+    title = f"Pay {name}" if is_payment else f"Save a {what} for {name}"
     save: Part = None
     if session["_offers_to_save"]:
         box = tag("input", type="checkbox", name="save_card", value="1", id="save_card")
@@ -136,15 +150,9 @@ def _form(
     body = tag(
         "form",
         tag("p", alert, class_="alert", role="alert") if alert else None,
-        _field("card_number", "Card number", "", problems, "cc-number"),
-        tag(
-            "div",
-            _field("expiry", "Expires (MM/YY)", form.get("expiry", ""), problems, "cc-exp"),
-            _field("card_code", "Card code", "", problems, "cc-csc"),
-            class_="pair",
-        ),
+        _bank_fields(form, problems) if _is_bank(session) else _card_fields(form, problems),
         save,
-        tag("button", "Pay" if is_payment else "Save card", class_="primary"),
+        tag("button", "Pay" if is_payment else f"Save {what}", class_="primary"),
         method="post",
         action=f"/c/pay/{session['id']}",
         novalidate=True,
@@ -152,19 +160,55 @@ def _form(
     amount: Part = None
     if is_payment:
         amount = tag("p", money(session["amount_total"], session["currency"]), class_="amount")
-    cards = join(
-        tag("li", tag("code", number), f" {card.behaviour.replace('_', ' ')}")
-        for number, card in TEST_CARDS.items()
+    known = TEST_ACCOUNTS if _is_bank(session) else TEST_CARDS
+    numbers = join(
+        tag("li", tag("code", number), f" {one.behaviour.replace('_', ' ')}")
+        for number, one in known.items()
     )
     sheet = tag(
         "div", tag("h1", title), tag("p", session["_label"], class_="lead"), amount, body,
         tag("a", "Back", href=session["cancel_url"] or session["success_url"], class_="back"),
-        tag("details", tag("summary", "Test cards"), tag("ul", cards)), class_="sheet",
+        tag("details", tag("summary", f"Test {what}s"), tag("ul", numbers)), class_="sheet",
     )  # fmt: skip
     return page(title, sheet, status=status, form_target="http: https:", of=_NAME)
 
 
-def _field(name: str, label: str, value: str, problems: Mapping[str, str], auto: str) -> Part:
+def _is_bank(session: Json) -> bool:
+    return session.get("payment_method_types") == ["us_bank_account"]
+
+
+def _card_fields(form: Form, problems: Mapping[str, str]) -> Part:
+    return join([
+        _field("card_number", "Card number", "", problems, "cc-number"),
+        tag(
+            "div",
+            _field("expiry", "Expires (MM/YY)", form.get("expiry", ""), problems, "cc-exp"),
+            _field("card_code", "Card code", "", problems, "cc-csc"),
+            class_="pair",
+        ),
+    ])  # fmt: skip
+
+
+def _bank_fields(form: Form, problems: Mapping[str, str]) -> Part:
+    """The bank itself is asked for the account, which the sandbox plays with one field."""
+    return join([
+        _field("holder", "Name on the account", form.get("holder", ""), problems, "name"),
+        tag("p", f"Sign in at {TEST_BANK} and choose an account:", class_="lead"),
+        _field("account_number", "Account number", "", problems, "off"),
+    ])  # fmt: skip
+
+
+def _read_bank(form: Form) -> tuple[dict[str, object], dict[str, str]]:
+    problems = {}
+    number, holder = digits_of(form.get("account_number", "")), form.get("holder", "").strip()
+    if number not in TEST_ACCOUNTS:
+        problems["account_number"] = "Enter one of the test account numbers below."
+    if not holder:
+        problems["holder"] = "Fill this in."
+    return {"account_number": number, "holder": holder[:60]}, problems
+
+
+def _field(name: str, label: str, value: str, problems: Mapping[str, str], auto: str) -> Markup:
     problem = problems.get(name)
     return tag(
         "div",

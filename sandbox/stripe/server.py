@@ -113,6 +113,9 @@ class Handler(BaseHTTPRequestHandler):
             self._api(body)
         elif path.startswith("/control/"):
             self._control(path.removeprefix("/control/"), body)
+        elif path == "/debits" and self._is_own_form():
+            self._reply(pages.decide_debits(self._store))
+            self.server.sandbox.deliverer.wake()
         elif session:
             number, own, form = session[1], self._own_url, _form(body)
             self._with_faults(
@@ -185,6 +188,9 @@ class Handler(BaseHTTPRequestHandler):
             self._reply(Response(200, b"<html><body>Please wait</body></html>"))
         else:
             self._reply(response)
+
+    def _is_own_form(self) -> bool:
+        return self.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
 
     def _drop(self) -> None:
         """End the connection as a broken line would: no goodbye."""

@@ -64,6 +64,22 @@ class Merchant:
         )
         return str(answer["payment_profile_ref"])
 
+    def save_bank_account(self, customer_ref: str, **account: str) -> str:
+        """Save a bank account without driving the hosted page; its payment profile ref."""
+        wanted = {"first_name": "Zoë", "last_name": "Müller", "zip": "10001", **account}
+        answer = self.sandbox.control(
+            "customers/bank", login=self.login, customer_ref=customer_ref, **wanted
+        )
+        return str(answer["payment_profile_ref"])
+
+    def let_banks_pay(self) -> None:
+        """Close the batch: what was accepted is settled."""
+        self.sandbox.control("settle", login=self.login)
+
+    def send_back(self, ref: str, code: str = "R01") -> None:
+        """The client's bank returns a debit that was settled."""
+        self.sandbox.control("return", ref=ref, code=code)
+
     def charges(self, key: str | None = None) -> list[dict[str, Any]]:
         """What the gateway has on record for this account, oldest first."""
         return self.sandbox.charges(login=self.login, key=key)

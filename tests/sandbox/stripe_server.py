@@ -55,6 +55,21 @@ class StripeAccount:
         )  # fmt: skip
         return str(answer["payment_method"])
 
+    def save_bank_account(self, customer_ref: str, account: str = "000123456789") -> str:
+        """Save a bank account without driving the hosted page; its payment method."""
+        answer = self.sandbox.control(
+            "customers/bank", secret_key=self.secret_key, customer=customer_ref, account=account
+        )
+        return str(answer["payment_method"])
+
+    def let_banks_pay(self) -> None:
+        """The banks decide about the debits under way, each as its account behaves."""
+        self.sandbox.control("debits", secret_key=self.secret_key)
+
+    def send_back(self, ref: str) -> None:
+        """The client's bank takes back a debit that it had paid."""
+        self.sandbox.control("dispute", payment_intent=ref)
+
     def charges(self, key: str | None = None) -> list[dict[str, Any]]:
         """What the gateway has on record for this account, oldest first.
 

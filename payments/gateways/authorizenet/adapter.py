@@ -9,12 +9,18 @@ from typing import TypeVar
 from lxml import etree
 
 from payments.gateways.authorizenet import reasons, webhook
-from payments.gateways.authorizenet.documents import InvalidRequestError, RequestBuilder
+from payments.gateways.authorizenet.documents import (
+    InvalidRequestError,
+    MaskedBank,
+    RequestBuilder,
+)
 from payments.gateways.authorizenet.lookup import find_all_by_key, find_by_key, list_all
 from payments.gateways.authorizenet.reading import (
+    as_clearing,
     message_of,
     read_account,
     read_answer,
+    read_bank,
     read_methods,
     read_transaction,
     text_at,
@@ -35,6 +41,7 @@ from payments.gateways.base import (
     HostedPaymentRequest,
     InboundEvent,
     Lookup,
+    MethodKind,
     Outcome,
     RefundRequest,
     Reply,
@@ -113,10 +120,11 @@ class AuthorizeNetGateway:
         customer_ref: str,
         return_url: str,
         cancel_url: str,
+        kind: MethodKind = MethodKind.CARD,
     ) -> Reply[HostedPage]:
         """See `Gateway.hosted_card_page`; this gateway's card page has one way back only."""
         return self._ask(
-            lambda: self._build.hosted_card_page(customer_ref, return_url),
+            lambda: self._build.hosted_card_page(customer_ref, return_url, kind),
             lambda document: self._page("/customer/addPayment", document),
         )
 
@@ -154,7 +162,11 @@ class AuthorizeNetGateway:
     ) -> ChargeAnswer:
         """See `Gateway.charge`."""
         answer = self._move(
-            lambda: self._build.charge(request), request.amount, before_send, key=request.key
+            lambda: self._build.charge(request),
+            request.amount,
+            before_send,
+            key=request.key,
+            method=request.method,
         )
         if answer.outcome is Outcome.PENDING and answer.code == reasons.PARTLY_APPROVED:
             # Until it is released the approved part of a partial approval is only reserved.
@@ -182,9 +194,18 @@ class AuthorizeNetGateway:
     def refund(
         self, request: RefundRequest, *, before_send: BeforeSend | None = None
     ) -> ChargeAnswer:
-        """See `Gateway.refund`."""
+        """See `Gateway.refund`; a bank account is named by what the payment's details show."""
+        bank: MaskedBank | None = None
+        if request.method is MethodKind.BANK_ACCOUNT:
+            shown = self._ask(
+                lambda: self._build.transaction_details(request.gateway_ref), read_bank
+            )
+            if shown.value is None:
+                text = shown.text or "the bank account could not be read"
+                return ChargeAnswer(outcome=Outcome.NOT_SENT, code=shown.code, text=text)
+            bank = shown.value
         return self._move(
-            lambda: self._build.refund(request), request.amount, before_send, key=request.key
+            lambda: self._build.refund(request, bank), request.amount, before_send, key=request.key
         )
 
     # Questions
@@ -267,6 +288,7 @@ class AuthorizeNetGateway:
         before_send: BeforeSend | None,
         *,
         key: str = "",
+        method: MethodKind | None = None,
     ) -> ChargeAnswer:
         try:
             body = build()
@@ -278,6 +300,8 @@ class AuthorizeNetGateway:
         if not isinstance(delivery, Delivered):
             return ChargeAnswer(outcome=Outcome.UNKNOWN, text=delivery.reason)
         answer = read_answer(delivery.document, amount)
+        if method is not None:
+            answer = as_clearing(answer, method)
         return self._first_answer(answer, key) if answer.outcome is Outcome.UNKNOWN else answer
 
     def _first_answer(self, answer: ChargeAnswer, key: str) -> ChargeAnswer:

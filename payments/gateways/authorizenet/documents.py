@@ -7,6 +7,7 @@ deletes the text `ns1:` from user data, so the document is made with a default n
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -20,6 +21,7 @@ from payments.gateways.base import (
     GatewayCredentials,
     HostedPaymentRequest,
     Initiator,
+    MethodKind,
     RefundRequest,
 )
 
@@ -38,6 +40,16 @@ InvalidRequestError = pyxb.PyXBException
 Binding = Any
 
 
+@dataclass(frozen=True)
+class MaskedBank:
+    """A bank account as the gateway shows it: of its numbers the last four."""
+
+    account_type: str
+    routing_number: str
+    account_number: str
+    holder: str
+
+
 class RequestBuilder:
     """Builds complete request documents for one account.
 
@@ -48,7 +60,11 @@ class RequestBuilder:
         self._credentials = credentials
 
     def charge(self, request: ChargeRequest) -> bytes:
-        """An authCapture of a saved card."""
+        """An authCapture of a saved card or bank account.
+
+        What kind of debit (WEB, CCD) a bank account is for was kept with it on the gateway's page.
+        """
+        is_bank = request.method is MethodKind.BANK_ACCOUNT
         transaction = _transaction("authCaptureTransaction", request.amount, request.currency)
         transaction.profile = anet.customerProfilePaymentType(
             customerProfileId=request.customer_profile_ref,
@@ -59,11 +75,12 @@ class RequestBuilder:
             transaction.customerIP = request.client_ip
         transaction.transactionSettings = _settings(
             {
-                "allowPartialAuth": "true" if request.allow_partial else "false",
+                "allowPartialAuth": "true" if request.allow_partial and not is_bank else "false",
                 "duplicateWindow": str(DUPLICATE_WINDOW_S),
             }
         )
-        _add_stored_card_flags(transaction, request)
+        if not is_bank:
+            _add_stored_card_flags(transaction, request)
         return self._create_transaction(transaction, request.key)
 
     def release(self, split_ref: str) -> bytes:
@@ -85,12 +102,10 @@ class RequestBuilder:
         transaction.refTransId = gateway_ref
         return self._create_transaction(transaction)
 
-    def refund(self, request: RefundRequest) -> bytes:
-        """Give back money of a settled transaction, to the card whose last four digits we know."""
+    def refund(self, request: RefundRequest, bank: MaskedBank | None = None) -> bytes:
+        """Give back money of a settled transaction, to the card or bank that it came from."""
         transaction = _transaction("refundTransaction", request.amount, request.currency)
-        transaction.payment = anet.paymentType(
-            creditCard=anet.creditCardType(cardNumber=request.last_four, expirationDate="XXXX")
-        )
+        transaction.payment = _payment_of(request, bank)
         transaction.refTransId = request.gateway_ref
         transaction.order = _order(request.key, request.description)
         transaction.transactionSettings = _settings({"duplicateWindow": str(DUPLICATE_WINDOW_S)})
@@ -106,7 +121,7 @@ class RequestBuilder:
         return self._document(anet.createCustomerProfileRequest(), profile=profile)
 
     def get_customer(self, customer_ref: str) -> bytes:
-        """A profile with its cards, expiry dates readable."""
+        """A profile with its cards and bank accounts, expiry dates readable."""
         return self._document(
             anet.getCustomerProfileRequest(),
             customerProfileId=customer_ref,
@@ -125,12 +140,16 @@ class RequestBuilder:
         """Forget a profile and all its cards."""
         return self._document(anet.deleteCustomerProfileRequest(), customerProfileId=customer_ref)
 
-    def hosted_card_page(self, customer_ref: str, return_url: str) -> bytes:
-        """A token for the page on which a client adds a card."""
+    def hosted_card_page(
+        self, customer_ref: str, return_url: str, kind: MethodKind = MethodKind.CARD
+    ) -> bytes:
+        """A token for the page on which a client adds a card, or a bank account, and not both."""
+        is_bank = kind is MethodKind.BANK_ACCOUNT
         settings = {
             "hostedProfileReturnUrl": return_url,
             "hostedProfileReturnUrlText": "Back",
             "hostedProfilePageBorderVisible": "false",
+            "hostedProfilePaymentOptions": "showBankAccount" if is_bank else "showCreditCard",
             "hostedProfileCardCodeRequired": "true",
             "hostedProfileBillingAddressRequired": "true",
             # Checks the form only: the first charge tells whether the card works.
@@ -225,6 +244,20 @@ def _transaction(kind: str, amount: Decimal, currency: str) -> Binding:
     transaction.amount = amount
     transaction.currencyCode = currency
     return transaction
+
+
+def _payment_of(request: RefundRequest, bank: MaskedBank | None) -> Binding:
+    if bank is None:
+        card = anet.creditCardType(cardNumber=request.last_four, expirationDate="XXXX")
+        return anet.paymentType(creditCard=card)
+    account = anet.bankAccountType(
+        routingNumber=bank.routing_number,
+        accountNumber=bank.account_number,
+        nameOnAccount=bank.holder,
+    )
+    if bank.account_type:
+        account.accountType = bank.account_type
+    return anet.paymentType(bankAccount=account)
 
 
 def _order(key: str, description: str) -> Binding:

@@ -5,7 +5,7 @@ wildcards, and lxml.objectify turns digit strings into numbers.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -13,12 +13,15 @@ from typing import Any
 from lxml import etree
 
 from payments.gateways.answers import (
+    CLEARING_CODE,
     ChargeAnswer,
     GatewayTransaction,
+    MethodKind,
     Outcome,
     TransactionStatus,
 )
 from payments.gateways.authorizenet import reasons
+from payments.gateways.authorizenet.documents import MaskedBank
 from payments.gateways.base import AccountInfo, SavedMethod
 
 _STATUSES = {
@@ -44,13 +47,21 @@ _STATUSES = {
     "settlementError": TransactionStatus.SETTLEMENT_ERROR,
     "refundPendingSettlement": TransactionStatus.REFUND_PENDING,
     "refundSettledSuccessfully": TransactionStatus.REFUNDED,
-    "returnedItem": TransactionStatus.CHARGEBACK,
+    "returnedItem": TransactionStatus.RETURNED,
     "chargeback": TransactionStatus.CHARGEBACK,
     "chargebackReversal": TransactionStatus.CHARGEBACK_REVERSED,
 }
 
 # At this gateway a refund is a transaction of its own, and what it gives back stays settled.
 _REFUND_STATUSES = frozenset({TransactionStatus.REFUND_PENDING, TransactionStatus.REFUNDED})
+
+# As the gateway names a bank account where it names a card's brand.
+_ECHECK = "eCheck"
+# A debit that it has accepted is money only when it is settled, and not even then for ever.
+_BANK_STATUSES = {
+    TransactionStatus.CAPTURED: TransactionStatus.CLEARING,
+    TransactionStatus.AUTHORIZED: TransactionStatus.CLEARING,
+}
 
 # Fields of a transaction that may be kept. Everything else stays out of our database.
 _STORABLE = (
@@ -113,6 +124,21 @@ def read_answer(document: etree._Element, requested: Decimal) -> ChargeAnswer:
     )
 
 
+def as_clearing(answer: ChargeAnswer, method: MethodKind) -> ChargeAnswer:
+    """What is approved of a bank account is only accepted: the bank pays later, or does not."""
+    is_bank = method is MethodKind.BANK_ACCOUNT or answer.raw.get("accountType") == _ECHECK
+    if not is_bank or answer.outcome not in (Outcome.APPROVED, Outcome.DECLINED):
+        return answer
+    if answer.outcome is Outcome.DECLINED:
+        return replace(answer, text=reasons.describe_bank(answer.code, answer.text))
+    return replace(
+        answer,
+        outcome=Outcome.PENDING,
+        code=CLEARING_CODE,
+        text=reasons.describe(CLEARING_CODE, ""),
+    )
+
+
 def read_transaction(document: etree._Element) -> GatewayTransaction | None:
     """The transaction of a getTransactionDetails answer; None if it cannot be read."""
     details = document.find("transaction")
@@ -121,13 +147,17 @@ def read_transaction(document: etree._Element) -> GatewayTransaction | None:
     submitted_at = _moment(text_at(details, "submitTimeUTC"))
     if submitted_at is None:
         return None
-    code = text_at(details, "responseReasonCode")
-    reason = text_at(details, "responseReasonDescription")
+    bank = details.find("payment/bankAccount")
+    status = _status_of(
+        text_at(details, "transactionStatus"),
+        is_bank=bank is not None,
+        is_returned=details.find("returnedItems/returnedItem") is not None,
+    )
+    code, reason = _reason_of(details, status)
     authorized = _amount(text_at(details, "authAmount"))
     requested = text_at(details, "requestedAmount")
     settled = text_at(details, "settleAmount")
-    status = _STATUSES.get(text_at(details, "transactionStatus"), TransactionStatus.UNRECOGNISED)
-    is_declined = status is TransactionStatus.DECLINED
+    is_declined = status in (TransactionStatus.DECLINED, TransactionStatus.RETURNED)
     return GatewayTransaction(
         gateway_ref=text_at(details, "transId"),
         key=text_at(details, "order/invoiceNumber"),
@@ -140,11 +170,18 @@ def read_transaction(document: etree._Element) -> GatewayTransaction | None:
         original_ref=_real_ref(text_at(details, "refTransId")),
         customer_ref=text_at(details, "profile/customerProfileId"),
         payment_profile_ref=text_at(details, "profile/customerPaymentProfileId"),
-        brand=text_at(details, "payment/creditCard/cardType"),
-        last_four=text_at(details, "payment/creditCard/cardNumber")[-4:],
+        method=MethodKind.CARD if bank is None else MethodKind.BANK_ACCOUNT,
+        brand=text_at(details, "payment/creditCard/cardType")
+        if bank is None
+        else text_at(bank, "bankName"),
+        last_four=text_at(details, "payment/creditCard/cardNumber")[-4:]
+        if bank is None
+        else text_at(bank, "accountNumber")[-4:],
         network_transaction_id=text_at(details, "networkTransId"),
         code=code,
-        text=reasons.describe(code, reason),
+        text=reasons.describe(code, reason)
+        if bank is None
+        else reasons.describe_bank(code, reason),
         is_hard_decline=is_declined and reasons.is_hard(code),
         split_ref=_real_ref(text_at(details, "splitTenderId")),
         raw=storable(details, code=code, text=reason),
@@ -152,9 +189,19 @@ def read_transaction(document: etree._Element) -> GatewayTransaction | None:
 
 
 def read_methods(document: etree._Element) -> tuple[SavedMethod, ...]:
-    """The cards of a getCustomerProfile answer."""
+    """The cards and bank accounts of a getCustomerProfile answer."""
     methods = []
     for profile in document.findall("profile/paymentProfiles"):
+        bank = profile.find("payment/bankAccount")
+        if bank is not None:
+            methods.append(
+                SavedMethod(
+                    payment_profile_ref=text_at(profile, "customerPaymentProfileId"),
+                    brand=text_at(bank, "bankName"),
+                    last_four=text_at(bank, "accountNumber")[-4:],
+                    kind=MethodKind.BANK_ACCOUNT,
+                )
+            )
         card = profile.find("payment/creditCard")
         if card is None:
             continue
@@ -169,6 +216,19 @@ def read_methods(document: etree._Element) -> tuple[SavedMethod, ...]:
             )
         )
     return tuple(sorted(methods, key=lambda method: int(method.payment_profile_ref)))
+
+
+def read_bank(document: etree._Element) -> MaskedBank | None:
+    """The bank account of a getTransactionDetails answer, its numbers masked by the gateway."""
+    bank = document.find("transaction/payment/bankAccount")
+    if bank is None:
+        return None
+    return MaskedBank(
+        account_type=text_at(bank, "accountType"),
+        routing_number=text_at(bank, "routingNumber"),
+        account_number=text_at(bank, "accountNumber"),
+        holder=text_at(bank, "nameOnAccount"),
+    )
 
 
 def read_account(document: etree._Element, *, reports_enabled: bool) -> AccountInfo:
@@ -209,7 +269,12 @@ def to_transaction(row: etree._Element) -> GatewayTransaction | None:
     submitted_at = _moment(text_at(row, "submitTimeUTC"))
     if submitted_at is None:
         return None
-    status = _STATUSES.get(text_at(row, "transactionStatus"), TransactionStatus.UNRECOGNISED)
+    is_bank = text_at(row, "accountType") == _ECHECK
+    status = _status_of(
+        text_at(row, "transactionStatus"),
+        is_bank=is_bank,
+        is_returned=text_at(row, "hasReturnedItems") in ("true", "1"),
+    )
     amount = _amount(text_at(row, "settleAmount"))
     return GatewayTransaction(
         gateway_ref=text_at(row, "transId"),
@@ -220,7 +285,8 @@ def to_transaction(row: etree._Element) -> GatewayTransaction | None:
         submitted_at=submitted_at,
         is_refund=status in _REFUND_STATUSES,
         customer_ref=text_at(row, "profile/customerProfileId"),
-        brand=text_at(row, "accountType"),
+        method=MethodKind.BANK_ACCOUNT if is_bank else MethodKind.CARD,
+        brand="" if is_bank else text_at(row, "accountType"),
         last_four=text_at(row, "accountNumber")[-4:],
     )
 
@@ -237,6 +303,27 @@ def storable(element: etree._Element, *, code: str, text: str) -> Mapping[str, A
         "reason": code,
         "reason_text": text,
     }
+
+
+def _status_of(name: str, *, is_bank: bool, is_returned: bool) -> TransactionStatus:
+    """A debit that came back stays settled in its own line; what it brought back says so."""
+    status = _STATUSES.get(name, TransactionStatus.UNRECOGNISED)
+    if not is_bank:
+        return status
+    if is_returned and status not in _REFUND_STATUSES:
+        return TransactionStatus.RETURNED
+    return _BANK_STATUSES.get(status, status)
+
+
+def _reason_of(details: etree._Element, status: TransactionStatus) -> tuple[str, str]:
+    """Why it stands as it does: of what came back the bank's code, not that of its beginning."""
+    if status is TransactionStatus.CLEARING:
+        return CLEARING_CODE, ""
+    if status is TransactionStatus.RETURNED:
+        # Without a code of the bank network it is an unknown one, which reads "did not pay".
+        code = text_at(details, "returnedItems/returnedItem/code") or "R00"
+        return code, text_at(details, "returnedItems/returnedItem/description")
+    return text_at(details, "responseReasonCode"), text_at(details, "responseReasonDescription")
 
 
 def _outcome(response: etree._Element, code: str) -> Outcome:

@@ -4,6 +4,8 @@ Source: developer.authorize.net "Response codes". Codes that are not here keep t
 """
 
 from mail.letter_catalogue import Words
+from payments.gateways import bank_returns
+from payments.gateways.answers import CLEARING_CODE
 
 DUPLICATE = "11"
 PARTLY_APPROVED = "295"
@@ -37,6 +39,7 @@ _REASONS = {
     "315": Words("The card number is not valid."),
     "316": Words("The card's expiry date is not valid."),
     "317": Words("The card has expired."),
+    CLEARING_CODE: bank_returns.WORDS.clearing,
 }
 
 # The card itself is the reason: trying it again cannot help.
@@ -45,9 +48,21 @@ _HARD = frozenset({"4", "6", "8", "17", "28", "37", "200", "315", "317"})
 
 def describe(code: str, gateway_text: str) -> str:
     """Plain English for a reason code; the screens translate it."""
+    if _is_return(code):
+        return bank_returns.describe(code)
     return str(_REASONS.get(code, gateway_text))
 
 
 def is_hard(code: str) -> bool:
-    """Whether the same card can never succeed."""
-    return code in _HARD
+    """Whether the same card or bank account can never succeed."""
+    return bank_returns.is_hard(code) if _is_return(code) else code in _HARD
+
+
+def describe_bank(code: str, gateway_text: str) -> str:
+    """As `describe`, of a bank account that the gateway declined at once: `2` names a card."""
+    return str(bank_returns.WORDS.not_paid) if code == "2" else describe(code, gateway_text)
+
+
+def _is_return(code: str) -> bool:
+    """Whether it is a return code of the bank network, such as R01."""
+    return code.startswith("R") and code[1:].isdigit()

@@ -19,6 +19,7 @@ from payments.gateways.base import (
     HostedPaymentRequest,
     InboundEvent,
     Lookup,
+    MethodKind,
     Outcome,
     RefundRequest,
     Reply,
@@ -115,10 +116,15 @@ class StripeGateway:
         )
 
     def hosted_card_page(
-        self, *, customer_ref: str, return_url: str, cancel_url: str
+        self,
+        *,
+        customer_ref: str,
+        return_url: str,
+        cancel_url: str,
+        kind: MethodKind = MethodKind.CARD,
     ) -> Reply[HostedPage]:
         """See `Gateway.hosted_card_page`."""
-        params = requests_of.card_page_params(customer_ref, return_url, cancel_url)
+        params = requests_of.card_page_params(customer_ref, return_url, cancel_url, kind)
         return self._session_page(params)
 
     def hosted_payment_page(self, request: HostedPaymentRequest) -> Reply[HostedPage]:
@@ -159,13 +165,12 @@ class StripeGateway:
         """See `Gateway.list_methods`."""
 
         def read(api: Any) -> tuple[SavedMethod, ...]:  # noqa: ANN401 (the library's services)
-            rows = list(
-                every(
-                    lambda page: api.customers.payment_methods.list(
-                        customer_ref, {"type": "card", **page}
-                    )
+            def page_of(kind: str) -> Callable[[Mapping[str, Any]], Any]:
+                return lambda page: api.customers.payment_methods.list(
+                    customer_ref, {"type": kind, **page}
                 )
-            )
+
+            rows = [row for kind in reading.TYPES.values() for row in every(page_of(kind))]
             return tuple(
                 reading.read_method(row) for row in sorted(rows, key=lambda one: one["created"])
             )

@@ -65,7 +65,7 @@ class Mover:
         outcome = transaction.to_answer().outcome
         if transaction.status is TransactionStatus.VOIDED:
             return ChargeAnswer(outcome=Outcome.APPROVED, gateway_ref=ref, is_duplicate=True)
-        if transaction.status is TransactionStatus.HELD:
+        if transaction.status in (TransactionStatus.HELD, TransactionStatus.CLEARING):
             return _refused("processing", "a payment that is being processed cannot be cancelled")
         if outcome is Outcome.APPROVED:
             given_back = self._send(

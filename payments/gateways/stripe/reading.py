@@ -7,9 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from payments.gateways.base import (
+    CLEARING_CODE,
     CONFIRMATION_CODE,
     AccountInfo,
     GatewayTransaction,
+    MethodKind,
     SavedMethod,
     TransactionStatus,
 )
@@ -22,6 +24,8 @@ Json = Mapping[str, Any]
 EXPANDED = ("latest_charge.balance_transaction", "latest_charge.refunds")
 # The key of our attempt, among an object's metadata.
 KEY_NAME = "attempt"
+# What the library calls what a client pays with.
+TYPES = {MethodKind.CARD: "card", MethodKind.BANK_ACCOUNT: "us_bank_account"}
 # A refund with this mark takes back a whole payment.
 VOID_MARK = "void"
 
@@ -53,11 +57,14 @@ _REFUND_STATUSES = {
 def read_intent(intent: Json) -> GatewayTransaction:
     """The transaction of a PaymentIntent, expanded as EXPANDED says."""
     charge = _part(intent, "latest_charge")
-    card = _part(_part(charge, "payment_method_details"), "card")
+    kind = _kind_of(intent)
+    paid_with = _part(_part(charge, "payment_method_details"), TYPES[kind])
     error = _part(intent, "last_payment_error")
     status = _status(intent, charge, error)
     code = ""
-    if status is TransactionStatus.ACTION_REQUIRED:
+    if status is TransactionStatus.HELD and kind is MethodKind.BANK_ACCOUNT:
+        status, code = TransactionStatus.CLEARING, CLEARING_CODE
+    elif status is TransactionStatus.ACTION_REQUIRED:
         code = CONFIRMATION_CODE
     elif status is TransactionStatus.DECLINED:
         code = code_of(error)
@@ -72,11 +79,12 @@ def read_intent(intent: Json) -> GatewayTransaction:
         submitted_at=datetime.fromtimestamp(intent["created"], UTC),
         customer_ref=str(intent.get("customer") or ""),
         payment_profile_ref=str(intent.get("payment_method") or ""),
-        brand=brand_of(card),
-        last_four=str(card.get("last4") or ""),
-        network_transaction_id=str(card.get("network_transaction_id") or ""),
+        method=kind,
+        brand=_name_of(kind, paid_with),
+        last_four=str(paid_with.get("last4") or ""),
+        network_transaction_id=str(paid_with.get("network_transaction_id") or ""),
         code=code,
-        text=reasons.describe(code) if code else _text(status),
+        text=reasons.describe(code, kind) if code else _text(status),
         is_hard_decline=reasons.is_hard(code),
         raw={
             "status": str(intent["status"]),
@@ -118,14 +126,17 @@ def with_disputes(payment: GatewayTransaction, disputes: Sequence[Json]) -> Gate
 
 
 def read_method(method: Json) -> SavedMethod:
-    """A saved card."""
-    card = _part(method, "card")
+    """A saved card or bank account."""
+    is_bank = method.get("type") == TYPES[MethodKind.BANK_ACCOUNT]
+    kind = MethodKind.BANK_ACCOUNT if is_bank else MethodKind.CARD
+    told = _part(method, TYPES[kind])
     return SavedMethod(
         payment_profile_ref=str(method["id"]),
-        brand=brand_of(card),
-        last_four=str(card.get("last4") or ""),
-        expiry_year=card.get("exp_year"),
-        expiry_month=card.get("exp_month"),
+        brand=_name_of(kind, told),
+        last_four=str(told.get("last4") or ""),
+        expiry_year=told.get("exp_year"),
+        expiry_month=told.get("exp_month"),
+        kind=kind,
     )
 
 
@@ -154,6 +165,18 @@ def brand_of(card: Json) -> str:
     """The brand as we keep it."""
     brand = str(card.get("brand") or "")
     return _BRANDS.get(brand, "" if brand == "unknown" else brand.replace("_", " ").title())
+
+
+def _kind_of(intent: Json) -> MethodKind:
+    """A charge of ours names the one kind that it is about."""
+    is_bank = TYPES[MethodKind.BANK_ACCOUNT] in (intent.get("payment_method_types") or [])
+    return MethodKind.BANK_ACCOUNT if is_bank else MethodKind.CARD
+
+
+def _name_of(kind: MethodKind, told: Json) -> str:
+    if kind is MethodKind.BANK_ACCOUNT:
+        return str(told.get("bank_name") or "")
+    return brand_of(told)
 
 
 def amount_of(intent: Json) -> Decimal:

@@ -2,9 +2,14 @@
 
 from typing import Any
 
-from payments.gateways.base import ChargeRequest, HostedPaymentRequest, RefundRequest
+from payments.gateways.base import (
+    ChargeRequest,
+    HostedPaymentRequest,
+    MethodKind,
+    RefundRequest,
+)
 from payments.gateways.stripe.amounts import to_smallest
-from payments.gateways.stripe.reading import EXPANDED, KEY_NAME
+from payments.gateways.stripe.reading import EXPANDED, KEY_NAME, TYPES
 
 Params = dict[str, Any]
 
@@ -19,7 +24,7 @@ def charge_params(request: ChargeRequest) -> Params:
         "currency": request.currency.lower(),
         "customer": request.customer_profile_ref,
         "payment_method": request.payment_profile_ref,
-        "payment_method_types": ["card"],
+        "payment_method_types": [TYPES[request.method]],
         "off_session": True,
         "confirm": True,
         "metadata": {KEY_NAME: request.key},
@@ -30,15 +35,25 @@ def charge_params(request: ChargeRequest) -> Params:
     return params
 
 
-def card_page_params(customer_ref: str, return_url: str, cancel_url: str) -> Params:
-    """Checkout in setup mode: it only keeps a card."""
-    return {
+def card_page_params(
+    customer_ref: str, return_url: str, cancel_url: str, kind: MethodKind
+) -> Params:
+    """Checkout in setup mode: it only keeps a card or a bank account.
+
+    The owner of a bank account shows at once that it is theirs, by signing in at the bank: without
+    that it would wait days for two small deposits, and be no saved account until then.
+    """
+    params: Params = {
         "mode": "setup",
         "customer": customer_ref,
-        "payment_method_types": ["card"],
+        "payment_method_types": [TYPES[kind]],
         "success_url": return_url,
         "cancel_url": cancel_url,
     }
+    if kind is MethodKind.BANK_ACCOUNT:
+        options = {"verification_method": "instant"}
+        params["payment_method_options"] = {TYPES[kind]: options}
+    return params
 
 
 def payment_page_params(request: HostedPaymentRequest, expires_at: int) -> Params:

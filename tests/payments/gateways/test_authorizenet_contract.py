@@ -6,7 +6,8 @@ import socket
 
 import pytest
 
-from payments.gateways.base import Outcome
+from payments.gateways.base import Outcome, TransactionStatus
+from tests.payments.gateways.bank_contract import BankAccounts
 from tests.payments.gateways.contract import GatewayContract, PartialApprovals
 from tests.sandbox.webhook_receiver import receiving
 
@@ -50,6 +51,20 @@ class AuthorizeNetAccount:
     def new_card(self, customer_ref, behaviour="good"):
         return self._merchant.save_card(customer_ref, zip=_ZIPS[behaviour])
 
+    def new_bank_account(self, customer_ref, behaviour="good"):
+        return self._merchant.save_bank_account(customer_ref)
+
+    def let_banks_decide(self):
+        """This gateway settles first and tells afterwards what came back."""
+        self._merchant.let_banks_pay()
+        for row in self._merchant.charges():
+            present = self.gateway.fetch(row["ref"]).value
+            if row["key"] == "UNPAID" and present.status is TransactionStatus.SETTLED:
+                self._merchant.send_back(row["ref"])
+
+    def send_back(self, ref):
+        self._merchant.send_back(ref)
+
     def charges(self, key):
         return self._merchant.charges(key)
 
@@ -87,7 +102,7 @@ def account(sandbox):
         account.close()
 
 
-class TestContract(GatewayContract, PartialApprovals):
+class TestContract(GatewayContract, PartialApprovals, BankAccounts):
     """Authorize.net keeps the contract of all gateways."""
 
     def test_an_answer_without_byte_order_mark_is_read(self, account, request_for):

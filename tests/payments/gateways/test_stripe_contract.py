@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from tests.payments.gateways.bank_contract import BankAccounts
 from tests.payments.gateways.contract import GatewayContract
 from tests.sandbox.webhook_receiver import receiving
 
@@ -14,6 +15,7 @@ _CARDS = {
     "declined": {"number": "4000000000000341"},
     "held": {"behaviour": "processing"},
 }
+_BANKS = {"good": "000123456789", "unpaid": "000222222227"}
 
 
 class AccountOfStripe:
@@ -52,6 +54,15 @@ class AccountOfStripe:
 
     def new_card(self, customer_ref, behaviour="good"):
         return self._account.save_card(customer_ref, **_CARDS[behaviour])
+
+    def new_bank_account(self, customer_ref, behaviour="good"):
+        return self._account.save_bank_account(customer_ref, _BANKS[behaviour])
+
+    def let_banks_decide(self):
+        self._account.let_banks_pay()
+
+    def send_back(self, ref):
+        self._account.send_back(ref)
 
     def charges(self, key):
         return self._account.charges(key)
@@ -92,5 +103,5 @@ def account(stripe_process):
         account.close()
 
 
-class TestContract(GatewayContract):
+class TestContract(GatewayContract, BankAccounts):
     """Stripe keeps the contract of all gateways."""
