@@ -16,8 +16,14 @@ from core.clock import now
 from core.db import Session
 from core.errors import NotFoundError
 from core.money import minor_amount
-from payments import refills
-from payments.gateways.base import CONFIRMATION_CODE, ChargeRequest, Initiator
+from payments import gateway_accounts, refills
+from payments.gateways.base import (
+    CLEARING_CODE,
+    CONFIRMATION_CODE,
+    ChargeRequest,
+    Initiator,
+    MethodKind,
+)
 from payments.models import ChargeAttempt, ClientAutoPayment, Refill, SavedCard
 from payments.patience import DEFAULT_PATIENCE, Patience
 from payments.state import AttemptState, RefillNews, RefillState
@@ -87,6 +93,7 @@ def begin_attempt(
         initiator=Initiator.CUSTOMER if refill.source == "panel" else Initiator.MERCHANT,
         first_use=card.network_transaction_ref is None,
         original_network_transaction_id=card.network_transaction_ref or "",
+        method=MethodKind(card.kind),
     )
     refills.move(refill, RefillNews.BEGUN)
     # should this worker die, a look-up begins when its lease is over
@@ -159,6 +166,10 @@ def find_obstacle(session: Session, refill: Refill) -> str:
     status = clients.get_client(session, refill.client_id).status
     if status == "deleted":
         return "The client was deleted. Nothing was charged."
+    kind = session.scalar(select(SavedCard.kind).where(SavedCard.id == refill.saved_card_id))
+    account = gateway_accounts.get_account(session, refill.gateway_account_id)
+    if not gateway_accounts.takes(account, kind or ""):
+        return "Payments from bank accounts were switched off. Nothing was charged."
     if refill.source != "auto":
         return ""
     is_on = session.scalar(
@@ -236,6 +247,11 @@ def needs_confirmation(attempt: ChargeAttempt) -> bool:
     return (
         attempt.state == AttemptState.HELD and attempt.answer.get("code", "") == CONFIRMATION_CODE
     )
+
+
+def is_clearing(attempt: ChargeAttempt) -> bool:
+    """Whether the client's bank has still to pay a debit that the gateway has accepted."""
+    return attempt.state == AttemptState.HELD and attempt.answer.get("code", "") == CLEARING_CODE
 
 
 def _page_life(attempt: ChargeAttempt, patience: Patience) -> timedelta:

@@ -17,6 +17,7 @@ from core.zones import get_zone
 from mail.queue import MailKind
 from payments import auto_payment, dunning_rules, notices
 from payments.client_letters import Addressee, send_letter
+from payments.gateways.answers import MethodKind
 from payments.models import ClientAutoPayment, SavedCard
 from tenants import clients, events
 
@@ -157,7 +158,11 @@ def _tell_of_resumption(session: Session, client_id: int) -> bool:
         "auto_payment_resumed",
         kind=MailKind.AUTO_PAYMENT,
         dedupe_key=f"auto_resumed:{client_id}:{resumed_at:%Y%m%dT%H%M%S.%f}",
-        variables=lambda to: {"card": notices.describe_card(card), "panel_url": to.panel_url},
+        variables=lambda to: {
+            "card": notices.describe_card(card),
+            "is_bank": card is not None and card.kind == MethodKind.BANK_ACCOUNT,
+            "panel_url": to.panel_url,
+        },
     )
 
 
@@ -169,6 +174,7 @@ def _send(
     def variables(to: Addressee) -> dict[str, object]:
         return {
             "card": notices.describe_card(card),
+            "is_bank": card.kind == MethodKind.BANK_ACCOUNT,
             "expires": expires,
             "is_charged": is_charged,
             "panel_url": to.panel_url,

@@ -20,7 +20,11 @@ from payments.gateways.answers import (
 
 # The payment is gone although we gave nothing back.
 _GONE = frozenset({TransactionStatus.VOIDED, TransactionStatus.SETTLEMENT_ERROR})
-_NEWS = _GONE | {TransactionStatus.CHARGEBACK, TransactionStatus.CHARGEBACK_REVERSED}
+_NEWS = _GONE | {
+    TransactionStatus.CHARGEBACK,
+    TransactionStatus.CHARGEBACK_REVERSED,
+    TransactionStatus.RETURNED,
+}
 
 
 class Kind(StrEnum):
@@ -149,7 +153,7 @@ def _compare_charge(found: Comparison, one: GatewayTransaction, ours: OurCharge 
             found.at_gateway += 1
             found.differences.append(_difference(Kind.NOT_OURS, one))
         return
-    if not weight_of(one) and one.status not in _GONE:
+    if not weight_of(one) and one.status not in _GONE | {TransactionStatus.RETURNED}:
         return
     found.at_gateway += 1
     if ours.state == "succeeded":

@@ -42,6 +42,7 @@ class Why(StrEnum):
     INACTIVE = Words("The client is not active.")
     NO_GATEWAY = Words("No gateway takes the client's currency.")
     NO_CARD = Words("No card is saved.")
+    BANK_OFF = Words("Payments from bank accounts are switched off.")
     SUSPENDED = Words("Auto payment is suspended.")
     WAITING = Words("The last try brought nothing; the next one has its time.")
     UNDER_WAY = Words("An automatic charge is under way.")
@@ -114,6 +115,8 @@ def _find_obstacle(
         return Why.NO_GATEWAY
     if card is None or card.gateway_account_id != account.id:
         return Why.NO_CARD
+    if not gateway_accounts.takes(account, card.kind):
+        return Why.BANK_OFF
     if row.suspended_at is not None:
         return Why.SUSPENDED
     if row.next_try_at is not None and row.next_try_at > now():

@@ -75,6 +75,14 @@ KIND_WORDS: Mapping[DeclineKind, tuple[str, str]] = {
         Words("The bank could not process it"),
         Words("You need not do anything; if it stays so, please use another card."),
     ),
+    DeclineKind.ACCOUNT_CLOSED: (
+        Words("The bank account is closed or not valid"),
+        Words("Please save another bank account, or a card."),
+    ),
+    DeclineKind.DEBIT_REFUSED: (
+        Words("The owner of the bank account refused the debit"),
+        Words("Please agree to the payment and save the bank account anew, or use a card."),
+    ),
     DeclineKind.OTHER: (
         Words("Declined without a reason"),
         Words("Please ask your bank why, or use another card."),

@@ -266,7 +266,11 @@ def _record(session: Session, key: str, transaction: GatewayTransaction, patienc
     if transaction.requested_amount != refill.amount:
         notices.alarm(session, refill, attempt, "The gateway has another amount under this key.")
         return "amount differs"
-    return outcomes.record_outcome(session, key, answer, patience=patience).value
+    recorded = outcomes.record_outcome(session, key, answer, patience=patience)
+    if attempt.state == AttemptState.SUCCEEDED and attempt.gateway_ref == transaction.gateway_ref:
+        # settled, or disputed before we had heard that it was paid
+        returns.record_status(session, refill, attempt, transaction)
+    return recorded.value
 
 
 def _is_second_payment(attempt: ChargeAttempt, transaction: GatewayTransaction) -> bool:

@@ -14,7 +14,7 @@ from core.db import Session
 from core.errors import InvalidInputError, NotAllowedError, NotFoundError
 from payments.errors import NoGatewayError
 from payments.gateways.authorizenet import AuthorizeNetGateway
-from payments.gateways.base import Gateway, GatewayCredentials
+from payments.gateways.base import Gateway, GatewayCredentials, MethodKind
 from payments.gateways.stripe import StripeGateway
 from payments.models import GatewayAccount
 from tenants import audit
@@ -30,6 +30,8 @@ LATER_FIELDS = frozenset({"webhook_secret"})
 # day.
 _WEBHOOK_FIELDS = {"authorizenet": "signature_key", "stripe": "webhook_secret"}
 _BEFORE = "_before"
+# The one currency that bank accounts are debited in: that of the ACH network.
+BANK_CURRENCY = "USD"
 _STRIPE_MODES = {True: ("sk_live_", "rk_live_"), False: ("sk_test_", "rk_test_")}
 _SHOWN = 4
 _CONNECT_TIMEOUT_S = 3.05
@@ -60,6 +62,7 @@ def create_account(
     key_ring: dict[str, bytes],
     description: str = "",
     position: int = 1,
+    bank_accounts: bool = False,
 ) -> GatewayAccount:
     """Add a merchant account, enabled; raises InvalidInputError naming the field."""
     if gateway not in CREDENTIAL_FIELDS:
@@ -68,6 +71,7 @@ def create_account(
     if not name:
         raise InvalidInputError("Enter a name.", "name")
     code = get_currency(currency).code
+    _check_bank_accounts(code, wanted=bank_accounts)
     _check_payment_account(session, reseller_id, payment_account_id)
     _refuse_second(session, reseller_id, gateway, code)
     complete = _complete(gateway, credentials)
@@ -83,6 +87,7 @@ def create_account(
         enabled=True,
         position=position,
         credentials={},
+        bank_accounts=bank_accounts,
         webhook_token=ids.new_token(),
     )
     session.add(account)
@@ -102,17 +107,25 @@ def update_account(
     description: str,
     payment_account_id: int,
     position: int,
+    bank_accounts: bool | None = None,
 ) -> None:
-    """Change how the account is shown and booked; raises InvalidInputError naming the field."""
+    """Change how the account is shown and booked; raises InvalidInputError naming the field.
+
+    `bank_accounts` None leaves it as it is. Switched off, nothing more is debited; what is under
+    way comes to its end.
+    """
     name = " ".join(name.split())
     if not name:
         raise InvalidInputError("Enter a name.", "name")
     _check_payment_account(session, account.reseller_id, payment_account_id)
+    banks = account.bank_accounts if bank_accounts is None else bank_accounts
+    _check_bank_accounts(account.currency, wanted=banks)
     wish = {
         "name": name,
         "description": description.strip(),
         "payment_account_id": payment_account_id,
         "position": position,
+        "bank_accounts": banks,
     }
     changes = audit.differences({field: getattr(account, field) for field in wish}, wish)
     for field, value in wish.items():
@@ -206,6 +219,11 @@ def require_account(session: Session, *, reseller_id: int, currency: str) -> Gat
     if account is None:
         raise NoGatewayError("Card payments in %(currency)s are not set up.", currency=currency)
     return account
+
+
+def takes(account: GatewayAccount, kind: str) -> bool:
+    """Whether the account charges what was saved of this kind: a bank account only if allowed."""
+    return kind != MethodKind.BANK_ACCOUNT or account.bank_accounts
 
 
 def find_by_webhook_token(session: Session, gateway: str, token: str) -> GatewayAccount | None:
@@ -302,6 +320,11 @@ def _check_mode(gateway: str, credentials: Mapping[str, str], *, live: bool) -> 
     if live:
         raise InvalidInputError("Enter a live secret key: it begins with sk_live_.", "secret_key")
     raise InvalidInputError("Enter a test secret key: it begins with sk_test_.", "secret_key")
+
+
+def _check_bank_accounts(currency: str, *, wanted: bool) -> None:
+    if wanted and currency != BANK_CURRENCY:
+        raise InvalidInputError("Bank accounts can be debited in USD only.", "bank_accounts")
 
 
 def _check_payment_account(session: Session, reseller_id: int, payment_account_id: int) -> None:

@@ -12,7 +12,7 @@ from core.db import Session
 from core.errors import ConflictError
 from core.tenancy import current_actor
 from payments import attempts, refills
-from payments.gateways.answers import CONFIRMATION_CODE
+from payments.gateways.answers import CLEARING_CODE, CONFIRMATION_CODE
 from payments.models import ChargeAttempt, Refill
 from payments.state import AttemptState
 from tenants import audit
@@ -40,7 +40,8 @@ def choices_of(gateway: str, attempt: ChargeAttempt | None) -> Choices:
 
 def choices_for(gateway: str, state: str, decision: str, code: str) -> Choices:
     """As `choices_of`, for a row of a list: the attempt's state, decision and answer's code."""
-    if state != AttemptState.HELD:
+    if state != AttemptState.HELD or code == CLEARING_CODE:
+        # of a debit that is accepted only the client's bank decides
         return Choices()
     if decision:
         return Choices(decision=decision)

@@ -83,6 +83,8 @@ class _Look:
 class _Found:
     seen: _Seen
     answer: ChargeAnswer | None = None
+    # what the answer was read from
+    transaction: GatewayTransaction | None = None
     text: str = ""
     gateway_ref: str = ""
     lookup: Lookup | None = None
@@ -211,7 +213,8 @@ def _ask(unit_of_work: UnitOfWork, look: _Look) -> _Found:
         reply = look.gateway.fetch(look.gateway_ref)
         if not reply.ok or reply.value is None:
             return _Found(_Seen.UNREADABLE, text=reply.text)
-        if reply.value.to_answer().outcome is not Outcome.DECLINED:
+        is_returned = reply.value.status is TransactionStatus.RETURNED
+        if is_returned or reply.value.to_answer().outcome is not Outcome.DECLINED:
             return _judge(unit_of_work, look, reply.value)
         # of one transaction; another one under the key may have taken money
     lookup = look.gateway.find(key=look.lease.key, since=look.since, customer_ref=look.customer_ref)
@@ -247,7 +250,7 @@ def _judge(
     if answer.outcome is Outcome.UNKNOWN:
         text = f"The gateway says: {transaction.status}."
         return _Found(_Seen.UNCLEAR, text=text, gateway_ref=ref)
-    return _Found(_Seen.TRANSACTION, answer, gateway_ref=ref, lookup=lookup)
+    return _Found(_Seen.TRANSACTION, answer, transaction, gateway_ref=ref, lookup=lookup)
 
 
 def _cancel(look: _Look, transaction: GatewayTransaction) -> _Found:
@@ -298,9 +301,8 @@ def _record(
         refill, attempt, found.answer.outcome, at, patience
     ):
         recorded = outcomes.record_outcome(session, key, found.answer, patience=patience)
-        if attempt.state == AttemptState.SUCCEEDED and found.lookup is not None:
-            # one of several is booked: the staff hear of the others at once
-            returns.tell_of_all(session, refill, attempt, found.lookup)
+        if attempt.state == AttemptState.SUCCEEDED:
+            _tell_of_more(session, refill, attempt, found)
         return recorded, None
     if found.seen is _Seen.UNCLEAR:
         notices.alarm(session, refill, attempt, found.text)
@@ -311,6 +313,15 @@ def _record(
     if found.seen is _Seen.NOTHING:
         return _record_absence(session, refill, attempt, at, patience)
     return _wait(session, refill, attempt, patience, found.gateway_ref), None
+
+
+def _tell_of_more(session: Session, refill: Refill, attempt: ChargeAttempt, found: _Found) -> None:
+    """What is booked now may be settled, or have gone back again, before we had heard of it."""
+    if found.lookup is not None:
+        # one of several is booked: the staff hear of the others at once
+        returns.tell_of_all(session, refill, attempt, found.lookup)
+    elif found.transaction is not None and found.gateway_ref == attempt.gateway_ref:
+        returns.record_status(session, refill, attempt, found.transaction)
 
 
 def _record_absence(

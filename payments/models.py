@@ -40,6 +40,7 @@ class GatewayAccount(TenantOwned, Base):
             ["payment_accounts.reseller_id", "payment_accounts.id"],
         ),
         CheckConstraint("gateway in ('authorizenet', 'stripe')", "gateway"),
+        CheckConstraint("not bank_accounts or currency = 'USD'", "bank_accounts"),
         Index(
             "uq_gateway_accounts_currency",
             "reseller_id",
@@ -59,6 +60,8 @@ class GatewayAccount(TenantOwned, Base):
     enabled: Mapped[bool] = mapped_column(server_default="true")
     position: Mapped[int] = mapped_column(server_default="1")
     credentials: Mapped[dict[str, Any]]
+    # whether clients may save US bank accounts beside cards, and pay from them
+    bank_accounts: Mapped[bool] = mapped_column(server_default="false")
     webhook_token: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -80,7 +83,10 @@ class GatewayCustomer(ClientOwned, Base):
 
 
 class SavedCard(ClientOwned, Base):
-    """A card kept at the gateway; here only what may be stored (brand, last four, expiry)."""
+    """A card or US bank account kept at the gateway; here only what may be stored of it.
+
+    Brand, last four digits and expiry of a card; bank's name and last four digits of an account.
+    """
 
     __tablename__ = "saved_cards"
     __table_args__ = (
@@ -92,6 +98,7 @@ class SavedCard(ClientOwned, Base):
             ["gateway_accounts.reseller_id", "gateway_accounts.id"],
         ),
         CheckConstraint("state in ('active', 'removed')", "state"),
+        CheckConstraint("kind in ('card', 'bank_account')", "kind"),
         Index(
             "uq_saved_cards_default",
             "reseller_id",
@@ -105,6 +112,7 @@ class SavedCard(ClientOwned, Base):
     gateway_account_id: Mapped[int] = mapped_column(BigInteger)
     customer_ref: Mapped[str]
     method_ref: Mapped[str]
+    kind: Mapped[str] = mapped_column(server_default="card")
     brand: Mapped[str]
     last_four: Mapped[str]
     expiry_month: Mapped[int | None]

@@ -18,6 +18,7 @@ from mail.queue import MailKind
 from payments import dunning_rules
 from payments.client_letters import Addressee, send_letter
 from payments.dunning_rules import KIND_WORDS
+from payments.gateways.answers import MethodKind
 from payments.gateways.declines import DeclineKind
 from payments.models import ChargeAttempt, Refill, SavedCard
 from tenants import events
@@ -46,6 +47,11 @@ def mail_decline(session: Session, refill: Refill, decline: Decline) -> None:
 
 def mail_held(session: Session, refill: Refill) -> None:
     """The gateway has the payment and decides later."""
+    _mail(session, refill, "payment_held", f"held:{refill.id}")
+
+
+def mail_clearing(session: Session, refill: Refill) -> None:
+    """The debit of a bank account is accepted; the bank pays within days, or does not."""
     _mail(session, refill, "payment_held", f"held:{refill.id}")
 
 
@@ -186,8 +192,12 @@ def alarm(
 
 
 def describe_card(card: SavedCard | None) -> str:
-    """`Visa …1111`, or empty for a payment on the gateway's page."""
-    return "" if card is None else f"{card.brand} …{card.last_four}".strip()
+    """`Visa …1111`, a bank's name likewise, or empty for a payment on the gateway's page."""
+    if card is None:
+        return ""
+    is_bank = card.kind == MethodKind.BANK_ACCOUNT
+    name = card.brand or ("Bank account" if is_bank else "")
+    return f"{name} …{card.last_four}".strip()
 
 
 def _mail(
@@ -213,6 +223,7 @@ def _mail(
             "currency": refill.currency,
             "is_partial": 0 < refill.credited < refill.amount,
             "card": describe_card(card),
+            "is_bank": card is not None and card.kind == MethodKind.BANK_ACCOUNT,
             "reason": to.say(reason or refill.reason),
             "reference": str(refill.id),
             "timezone": to.client.timezone,

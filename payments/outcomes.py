@@ -14,11 +14,17 @@ from core.clock import now
 from core.db import Session
 from core.errors import InvariantError
 from payments import attempts, dunning, gateway_accounts, notices, refills
-from payments.gateways.base import CONFIRMATION_CODE, ChargeAnswer, Outcome
+from payments.gateways.base import (
+    CLEARING_CODE,
+    CONFIRMATION_CODE,
+    ChargeAnswer,
+    MethodKind,
+    Outcome,
+)
 from payments.gateways.declines import kind_of
 from payments.models import ChargeAttempt, Refill, SavedCard
 from payments.notices import Decline
-from payments.patience import DEFAULT_PATIENCE, SWEEP_EVERY, Patience
+from payments.patience import DEFAULT_PATIENCE, SWEEP_EVERY, Patience, next_debit_look
 from payments.state import (
     FINAL_ATTEMPT_STATES,
     AttemptState,
@@ -166,7 +172,9 @@ def _succeed(
         reason="The card covered only a part of the amount." if is_partial else "",
     )
     session.flush()
+    is_bank = card is not None and card.kind == MethodKind.BANK_ACCOUNT
     label = notices.describe_card(card)
+    what = "Bank account payment" if is_bank else "Card payment"
     transactions.record_gateway_payment(
         session,
         source_id=refill.id,
@@ -174,11 +182,13 @@ def _succeed(
         amount=answer.approved_amount,
         currency=refill.currency,
         payment_account_id=account.payment_account_id,
-        description=f"Card payment, {label}" if label else "Card payment",
+        description=f"{what}, {label}" if label else what,
     )
     if refill.method == "hosted_page":
         # another page of it may still be open and be paid too
         attempt.recheck_at = max(now(), attempts.orphaned_at(refill, attempt, patience))
+    if is_bank:
+        attempt.recheck_at = next_debit_look(now(), now())
     if card is not None and card.network_transaction_ref is None and answer.network_transaction_id:
         card.network_transaction_ref = answer.network_transaction_id
     if refill.source == "auto":
@@ -199,7 +209,9 @@ def _decline(session: Session, refill: Refill, answer: ChargeAnswer) -> None:
 
 
 def _tell_of_waiting(session: Session, refill: Refill, answer: ChargeAnswer) -> None:
-    if answer.code == CONFIRMATION_CODE:
+    if answer.code == CLEARING_CODE:
+        notices.mail_clearing(session, refill)
+    elif answer.code == CONFIRMATION_CODE:
         notices.mail_confirmation(session, refill)
     else:
         notices.mail_held(session, refill)

@@ -9,6 +9,21 @@ from core.config import Settings
 SWEEP_EVERY = timedelta(minutes=1)
 
 
+# A bank may take back a debit that its owner never agreed to for sixty days; some days more, for
+# the gateway to tell of it.
+_DEBIT_WATCH = timedelta(days=65)
+_DEBIT_LOOK = timedelta(days=1)
+
+
+def next_debit_look(paid_at: datetime, at: datetime) -> datetime | None:
+    """When to look again at a debit that was paid: daily at first, then more and more seldom.
+
+    None when it can no longer be taken back.
+    """
+    waited = at - paid_at
+    return None if waited > _DEBIT_WATCH else at + max(_DEBIT_LOOK, waited / 8)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """The waiting times of a charge; the defaults are the rule, tests shorten them.

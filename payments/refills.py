@@ -254,8 +254,12 @@ def _check_possible(
         )
     if saved_card_id is None:
         return
-    state = session.scalar(select(SavedCard.state).where(SavedCard.id == saved_card_id))
-    if state != "active":
+    card = session.scalar(select(SavedCard).where(SavedCard.id == saved_card_id))
+    if card is not None and not gateway_accounts.takes(account, card.kind):
+        raise InvalidInputError(
+            "Payments from bank accounts are switched off at present.", "saved_card_id"
+        )
+    if card is None or card.state != "active":
         raise InvalidInputError("This card was removed. Choose another one.", "saved_card_id")
 
 

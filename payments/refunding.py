@@ -156,7 +156,7 @@ def _decide(
 def _obstacle(wish: Wish, payment: GatewayTransaction) -> str:
     """Why it can never be done; empty when it can."""
     status, is_void = payment.status, wish.kind == "void"
-    if status is TransactionStatus.CHARGEBACK:
+    if status in (TransactionStatus.CHARGEBACK, TransactionStatus.RETURNED):
         return "The client's bank has taken this payment back."
     if status is TransactionStatus.VOIDED and not is_void:
         return "The payment was voided at the gateway."
@@ -189,6 +189,7 @@ def _order(
         currency=refund.currency,
         last_four=payment.last_four,
         description=f"Refund to client {refill.client_id}",
+        method=payment.method,
     )
     refunds.move(refund, RefundNews.BEGUN)
     refund.request = request.to_json()

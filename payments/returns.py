@@ -25,7 +25,13 @@ from payments.refund_models import Refund
 from payments.refund_state import RefundState
 from tenants.events import EventText
 
-DISPUTED = frozenset({TransactionStatus.CHARGEBACK, TransactionStatus.CHARGEBACK_REVERSED})
+DISPUTED = frozenset(
+    {
+        TransactionStatus.CHARGEBACK,
+        TransactionStatus.CHARGEBACK_REVERSED,
+        TransactionStatus.RETURNED,
+    }
+)
 NEWS = WENT_BACK | DISPUTED
 """Statuses of a booked payment that mean something for the books."""
 
@@ -53,6 +59,8 @@ def record_status(
         session.flush()
     if payment.status is TransactionStatus.CHARGEBACK:
         return _charge_back(session, refill, payment.disputed_amount or refill.credited)
+    if payment.status is TransactionStatus.RETURNED:
+        return _charge_back(session, refill, refill.credited, is_returned=True)
     if payment.status is TransactionStatus.CHARGEBACK_REVERSED:
         return _win_back(session, refill)
     if payment.status not in WENT_BACK:
@@ -120,7 +128,10 @@ def _finish_void(session: Session, own: Refund, payment: GatewayTransaction) -> 
     return refund_outcomes.record_outcome(session, own.id, approved).value
 
 
-def _charge_back(session: Session, refill: Refill, amount: Decimal) -> str:
+def _charge_back(
+    session: Session, refill: Refill, amount: Decimal, *, is_returned: bool = False
+) -> str:
+    """`is_returned`: the bank did not pay a debit after all; there is nothing to answer."""
     if refill.charged_back > 0:
         return "same"
     taken, chargeback_id = min(amount, refill.credited), new_id()
@@ -141,6 +152,12 @@ def _charge_back(session: Session, refill: Refill, amount: Decimal) -> str:
         level="error",
         code="payment_charged_back",
         text=EventText(
+            "The client's bank returned the debit of %(amount)s. It is taken off the balance, and"
+            " automatic charges are suspended until you resume them.",
+            amount=(taken, refill.currency),
+        )
+        if booked is not None and is_returned
+        else EventText(
             "The client's bank took back %(amount)s of a payment (chargeback). It is taken off the"
             " balance, and automatic charges are suspended. Answer the dispute at the gateway.",
             amount=(taken, refill.currency),

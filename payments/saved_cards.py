@@ -1,4 +1,8 @@
-"""Saved cards: kept by the gateway, added on its own page; here only what may be stored.
+"""Saved cards and bank accounts: kept by the gateway, added on its own page.
+
+Here stands only what may be stored of them. A bank account is a saved card of another kind: what
+holds for the one holds for the other, but that it can be added and charged only where its gateway
+account takes bank accounts.
 
 What the browser says on its return counts for nothing: the list is asked from the gateway.
 """
@@ -14,12 +18,19 @@ from sqlalchemy.dialects.postgresql import insert
 from core import jobs
 from core.clock import now
 from core.db import Session
-from core.errors import NotFoundError, TemporaryError
+from core.errors import InvalidInputError, NotFoundError, TemporaryError
 from core.ids import new_id
-from payments import attempts, auto_payment, card_letters, gateway_accounts, hosted_pages
+from payments import (
+    attempts,
+    auto_payment,
+    card_letters,
+    gateway_accounts,
+    hosted_pages,
+    notices,
+)
 from payments.errors import CardBusyError, GatewayRefusedError
 from payments.gateway_accounts import OpenGateway, UnitOfWork
-from payments.gateways.base import Gateway, HostedPage, ReplyStatus, SavedMethod
+from payments.gateways.base import Gateway, HostedPage, MethodKind, ReplyStatus, SavedMethod
 from payments.models import GatewayAccount, GatewayCustomer, SavedCard
 from tenants import audit, clients
 from tenants.models import Client
@@ -45,16 +56,20 @@ def request_card_page(
     client_id: int,
     return_url: str,
     cancel_url: str,
+    kind: MethodKind = MethodKind.CARD,
 ) -> HostedPage:
-    """Where to send the browser to add a card; makes the client's record at the gateway first.
+    """Where to send the browser to add a card or bank account.
 
-    Raises NoGatewayError, TemporaryError for a silent gateway, GatewayRefusedError.
+    Makes the client's record at the gateway first. Raises NoGatewayError, InvalidInputError where
+    no bank accounts are taken, TemporaryError for a silent gateway, GatewayRefusedError.
     """
     with unit_of_work() as session:
         client = clients.get_client(session, client_id)
         account = gateway_accounts.require_account(
             session, reseller_id=client.reseller_id, currency=client.currency
         )
+        if kind is MethodKind.BANK_ACCOUNT and not account.bank_accounts:
+            raise InvalidInputError("Bank accounts are not taken here.")
         customer_ref = _find_customer_ref(session, client_id, account.id)
         gateway = open_gateway(account)
     with closing(gateway):
@@ -62,7 +77,7 @@ def request_card_page(
             customer_ref = _create_customer(unit_of_work, gateway, account, client_id)
         return hosted_pages.page_of(
             gateway.hosted_card_page(
-                customer_ref=customer_ref, return_url=return_url, cancel_url=cancel_url
+                customer_ref=customer_ref, return_url=return_url, cancel_url=cancel_url, kind=kind
             )
         )
 
@@ -141,7 +156,11 @@ def remove_card(
         _lock_wallets(session, client_id)
         card = get_card(session, client_id, card_id)
         if attempts.has_open_attempt(session, card_id):
-            raise CardBusyError("A payment with this card is under way. Try again when it is done.")
+            raise CardBusyError(
+                "A payment from this bank account is under way. Try again when the bank has paid."
+                if card.kind == MethodKind.BANK_ACCOUNT
+                else "A payment with this card is under way. Try again when it is done."
+            )
         # from here on no charge of it begins
         _mark_removed(session, card)
         account = gateway_accounts.get_account(session, card.gateway_account_id)
@@ -292,6 +311,7 @@ def _describe(session: Session, card: SavedCard, method: SavedMethod, asked_at: 
         # it was taken off the gateway while the list was read, or is just being: the list is old
         return
     before = (card.state, card_letters.describe_details(card))
+    card.kind = method.kind.value
     card.brand = method.brand
     card.last_four = method.last_four
     card.expiry_month = method.expiry_month
@@ -323,7 +343,7 @@ def _record_details(session: Session, card: SavedCard, state: str | None, detail
         action="update",
         object_type="saved_card",
         object_id=card.id,
-        object_label=f"{card.brand} …{card.last_four}",
+        object_label=notices.describe_card(card),
         changes={"card": (details, card_letters.describe_details(card))},
     )
 
@@ -395,6 +415,6 @@ def _audit(session: Session, card: SavedCard, action: str, what: str) -> None:
         action=action,
         object_type="saved_card",
         object_id=card.id,
-        object_label=f"{card.brand} …{card.last_four}",
+        object_label=notices.describe_card(card),
         changes={what: (None, card.last_four)},
     )

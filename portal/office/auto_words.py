@@ -41,6 +41,7 @@ _NOTHING: dict[Why, tuple[LazyString, str]] = {
     Why.INACTIVE: (_l("Client not active"), "off"),
     Why.NO_GATEWAY: (_l("No gateway"), "bad"),
     Why.NO_CARD: (_l("No card"), "warn"),
+    Why.BANK_OFF: (_l("Bank accounts off"), "warn"),
     Why.SUSPENDED: (_l("Suspended"), "bad"),
     Why.WAITING: (_l("Waits for the next try"), "warn"),
     Why.UNDER_WAY: (_l("Charge under way"), "info"),

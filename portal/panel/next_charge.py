@@ -70,6 +70,15 @@ def _no_card(_due: Due) -> NextCharge:
     )
 
 
+def _bank_off(_due: Due) -> NextCharge:
+    return NextCharge(
+        _("No automatic charge"),
+        _("Your provider takes no payments from bank accounts now. Choose a card as the default."),
+        "warn",
+        "card",
+    )
+
+
 def _suspended(_due: Due) -> NextCharge:
     return NextCharge(
         _("Automatic payment is paused"),
@@ -140,6 +149,7 @@ _NOTHING = {
     Why.INACTIVE: _inactive,
     Why.NO_GATEWAY: _no_gateway,
     Why.NO_CARD: _no_card,
+    Why.BANK_OFF: _bank_off,
     Why.SUSPENDED: _suspended,
     Why.WAITING: _waiting,
     Why.UNDER_WAY: _under_way,

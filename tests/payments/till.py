@@ -20,7 +20,7 @@ from core.ids import new_id
 from core.tenancy import tenant_scope
 from core.uow import unit_of_work
 from mail.models import MailMessage
-from payments import charging, gateway_accounts, lookups, refills, saved_cards
+from payments import charging, gateway_accounts, lookups, rechecks, refills, saved_cards
 from payments.gateways.base import Gateway
 from payments.models import ChargeAttempt, GatewayAccount, Refill, SavedCard
 from payments.outcomes import Recorded
@@ -80,6 +80,25 @@ class Till:
         method_ref = self.merchant.save_card(self.customer_ref(), **card)
         return next(one for one in self.sync() if one.method_ref == method_ref)
 
+    def take_bank_accounts(self, *, taken: bool = True) -> None:
+        """Switch payments from bank accounts on or off, as the staff do."""
+        with self.work() as session:
+            account = gateway_accounts.get_account(session, self.account_id)
+            gateway_accounts.update_account(
+                session,
+                account,
+                name=account.name,
+                description=account.description,
+                payment_account_id=account.payment_account_id,
+                position=account.position,
+                bank_accounts=taken,
+            )
+
+    def save_bank_account(self, **account: str) -> SavedCard:
+        """A bank account saved at the gateway and found by us."""
+        method_ref = self.merchant.save_bank_account(self.customer_ref(), **account)
+        return next(one for one in self.sync() if one.method_ref == method_ref)
+
     def sync(self) -> list[SavedCard]:
         return saved_cards.sync_cards(self.work, self.open_gateway, self.client.id)
 
@@ -122,6 +141,9 @@ class Till:
 
     def attempt(self, refill_id: UUID) -> ChargeAttempt:
         return self.attempts(refill_id)[-1]
+
+    def recheck(self, refill_id: UUID) -> bool:
+        return rechecks.check_again(self.work, self.open_gateway, self.attempt(refill_id).key)
 
     def taken(self) -> list[str]:
         """What the gateway has taken, charge by charge."""

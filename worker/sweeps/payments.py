@@ -90,7 +90,7 @@ def find_waiting_refunds(session: Session) -> int:
 
 @sweep("payments.rechecks", every_s=60)
 def find_waiting_rechecks(session: Session) -> int:
-    """Ask for the last look at payments made on a page that can be paid no more."""
+    """Ask for the last look at payments made on a page, and for looks at debits that were paid."""
     waiting = session.execute(
         in_turn(
             select(ChargeAttempt.key, ChargeAttempt.reseller_id).where(
@@ -173,6 +173,7 @@ def find_due_clients(session: Session) -> int:
         SavedCard.is_default,
         GatewayAccount.id == SavedCard.gateway_account_id,
         GatewayAccount.enabled,
+        or_(SavedCard.kind == "card", GatewayAccount.bank_accounts),
     )
     under_way = exists().where(
         Refill.client_id == auto.client_id,

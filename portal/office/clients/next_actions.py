@@ -143,6 +143,7 @@ def _no_charge(why: Why) -> str:
         Why.INACTIVE: _("No card is charged by itself while the client is stopped."),
         Why.NO_GATEWAY: _("Auto payment is on, but no gateway takes the client’s currency."),
         Why.NO_CARD: _("Auto payment is on, but the client has saved no card."),
+        Why.BANK_OFF: _("Auto payment is on, but payments from bank accounts are switched off."),
         Why.SUSPENDED: _("Auto payment is suspended."),
         Why.UNDER_WAY: _("An automatic charge is under way."),
         Why.CAP_REACHED: _("Auto payment waits: the cap of this day or month is reached."),
