@@ -94,6 +94,7 @@ _EXAMPLES: Mapping[str, tuple[str, object]] = {
     "hours": (Words("For how many hours the link works."), 48),
     "first_on": (Words("The first day of the invoice's period."), date(2026, 10, 1)),
     "invoice_on": (Words("The date of the invoice."), date(2026, 11, 6)),
+    "is_bank": (Words("True when it is a bank account and not a card."), False),
     "is_charged": (Words("True when automatic payment charges this card."), True),
     "is_client": (Words("True for a client, false for staff."), True),
     "is_daily": (Words("True for the daily summary, false for what is told at once."), True),
@@ -139,13 +140,14 @@ _EXAMPLES: Mapping[str, tuple[str, object]] = {
     "voucher": (Words("The series and number of the voucher, without its PIN."), "SUMMER 000042"),
 }  # fmt: skip
 _PAYMENT = (
-    "client_name", "sender_name", "amount", "credited", "currency", "card", "reason", "reference",
+    "client_name", "sender_name", "amount", "credited", "currency", "card", "is_bank", "reason",
+    "reference",
     "is_partial", "timezone",
 )  # fmt: skip
 _DECLINED = (*_PAYMENT, "advice", "category", "panel_url")
-_MOVED = ("client_name", "sender_name", "amount", "currency", "card", "reference")
-_DISPUTED = ("client_name", "sender_name", "disputed", "currency", "card", "reference")
-_CARD = ("client_name", "sender_name", "card", "expires", "is_charged", "panel_url")
+_MOVED = ("client_name", "sender_name", "amount", "currency", "card", "is_bank", "reference")
+_DISPUTED = ("client_name", "sender_name", "disputed", "currency", "card", "is_bank", "reference")
+_CARD = ("client_name", "sender_name", "card", "is_bank", "expires", "is_charged", "panel_url")
 _REMINDER = (
     "client_name", "sender_name", "number", "currency", "total", "open_amount",
     "invoice_on", "due_on", "first_on", "last_on", "account_details", "panel_url",
@@ -164,7 +166,7 @@ _LETTERS: Mapping[str, tuple[str, str, Sequence[str] | None]] = {
     "auto_payment_resumed": (
         Words("Auto payment resumed"),
         Words("A suspension of auto payment has ended: by another card, or by your staff."),
-        ("client_name", "sender_name", "card", "panel_url"),
+        ("client_name", "sender_name", "card", "is_bank", "panel_url"),
     ),
     "auto_payment_succeeded": (
         Words("Auto payment received"),

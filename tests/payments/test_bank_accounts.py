@@ -63,7 +63,7 @@ class TestPaying:
         assert bank_till.postings(refill_id) == 1
         assert bank_till.books_are_right()
         subjects = [mail.subject for mail in bank_till.mails()]
-        assert sum("your bank" in one.lower() for one in subjects) == 1
+        assert sum("bank is paying" in one for one in subjects) == 1, subjects
         assert sum("received" in one for one in subjects) == 1
 
     def test_nothing_but_bank_and_four_digits_is_kept(self, bank_till):

@@ -89,6 +89,7 @@ def _of_payment(session: Session, client: ChosenClient) -> Mapping[str, object]:
         "currency": refill.currency,
         "is_partial": 0 < refill.credited < refill.amount,
         "card": describe_card(card),
+        "is_bank": card is not None and card.kind == "bank_account",
         "reference": str(refill.id),
         **({"reason": refill.reason} if refill.reason else {}),
     }
