@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import select
 
 from core.db import Session
+from mail.letter_catalogue import Words
 from mail.queue import MailKind
 from payments import dunning_rules
 from payments.client_letters import Addressee, send_letter
@@ -24,6 +25,8 @@ from payments.models import ChargeAttempt, Refill, SavedCard
 from tenants import events
 
 _log = structlog.get_logger(__name__)
+NAMELESS_BANK = str(Words("Bank account"))
+"""The name of a saved bank account whose bank the gateway does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +196,7 @@ def alarm(
 
 def describe_card(card: SavedCard | None) -> str:
     """`Visa …1111`, a bank's name likewise, or empty for a payment on the gateway's page."""
-    if card is None:
-        return ""
-    is_bank = card.kind == MethodKind.BANK_ACCOUNT
-    name = card.brand or ("Bank account" if is_bank else "")
-    return f"{name} …{card.last_four}".strip()
+    return "" if card is None else f"{card.brand} …{card.last_four}".strip()
 
 
 def _mail(

@@ -312,7 +312,9 @@ def _describe(session: Session, card: SavedCard, method: SavedMethod, asked_at: 
         return
     before = (card.state, card_letters.describe_details(card))
     card.kind = method.kind.value
-    card.brand = method.brand
+    # what the gateway names no bank of is shown as what it is
+    is_nameless = method.kind is MethodKind.BANK_ACCOUNT and not method.brand
+    card.brand = notices.NAMELESS_BANK if is_nameless else method.brand
     card.last_four = method.last_four
     card.expiry_month = method.expiry_month
     card.expiry_year = method.expiry_year

@@ -1,10 +1,12 @@
-"""How a saved card is named, and whether it can still be used."""
+"""How a saved card or bank account is named, and whether it can still be used."""
 
 from datetime import date
 
 from flask_babel import gettext as _
 
+from payments.gateways.base import MethodKind
 from payments.models import SavedCard
+from payments.notices import NAMELESS_BANK
 
 # as the gateway writes them, and as their owners do
 _BRANDS = {
@@ -14,8 +16,15 @@ _BRANDS = {
 }
 
 
+def is_bank(card: SavedCard) -> bool:
+    """Whether it is a bank account."""
+    return card.kind == MethodKind.BANK_ACCOUNT
+
+
 def brand_name(card: SavedCard) -> str:
-    """The card's brand as people know it; "Card" when the gateway named none."""
+    """The card's brand as people know it, or the bank; "Card" when the gateway named none."""
+    if card.brand == NAMELESS_BANK:
+        return str(_("Bank account"))
     return _BRANDS.get(card.brand, card.brand) or str(_("Card"))
 
 

@@ -27,6 +27,11 @@ class Wallet:
         """Whether the gateway that keeps the card still takes the client's payments."""
         return self.account is not None and card.gateway_account_id == self.account.id
 
+    @property
+    def takes_banks(self) -> bool:
+        """Whether a bank account can be added, and those that are saved can be paid from."""
+        return self.account is not None and self.account.bank_accounts
+
 
 def read_wallet(session: Session) -> Wallet:
     me = read_me(session)

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, url_for
+from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
@@ -13,9 +13,10 @@ from core.errors import ConflictError, InvalidInputError, TemporaryError
 from core.tenancy import current_scope
 from core.uow import unit_of_work
 from payments import saved_cards
+from payments.gateways.base import MethodKind
 from portal.access import current_user_timezone, panel_view
 from portal.htmx import render
-from portal.panel.card_words import brand_name, card_name, expiry_text, is_expired
+from portal.panel.card_words import brand_name, card_name, expiry_text, is_bank, is_expired
 from portal.panel.cards import queries
 from portal.panel.gateway_pages import gateway_opener, leave_for
 from portal.panel.me import my_id
@@ -40,13 +41,15 @@ def index() -> ResponseReturnValue:
         brand_of=brand_name,
         expiry_of=lambda card: expiry_text(card, day),
         is_expired=lambda card: is_expired(card, day),
+        is_bank=is_bank,
     )
 
 
 @bp.post("/add")
 @panel_view
 def add() -> ResponseReturnValue:
-    """Hand the browser over to the gateway's page for a new card."""
+    """Hand the browser over to the gateway's page for a new card or bank account."""
+    wants_bank = request.form.get("kind") == MethodKind.BANK_ACCOUNT
     try:
         page = saved_cards.request_card_page(
             unit_of_work,
@@ -54,10 +57,21 @@ def add() -> ResponseReturnValue:
             client_id=my_id(),
             return_url=url_for(".come_back", _external=True),
             cancel_url=url_for(".index", _external=True),
+            kind=MethodKind.BANK_ACCOUNT if wants_bank else MethodKind.CARD,
         )
     except (TemporaryError, ConflictError, InvalidInputError) as error:
         flash(refusal(error), "error")
         return _to_list()
+    if wants_bank:
+        return leave_for(
+            page,
+            title=_("To the secure bank account page"),
+            text=_(
+                "You name your bank account on the page of the payment gateway; we never see its"
+                " number. Afterwards you come back here."
+            ),
+            back_href=url_for(".index"),
+        )
     return leave_for(
         page,
         title=_("To the secure card page"),
@@ -87,14 +101,16 @@ def check() -> ResponseReturnValue:
         cards = saved_cards.sync_cards(unit_of_work, gateway_opener(), my_id())
     except (TemporaryError, ConflictError) as error:
         _check_later()
-        flash(_("%(reason)s Your new card appears here by itself.", reason=refusal(error)), "error")
+        flash(
+            _("%(reason)s What you saved appears here by itself.", reason=refusal(error)), "error"
+        )
         return _to_list()
     added = [card for card in cards if (now() - card.created_at).total_seconds() < _JUST_NOW_S]
     if added:
         newest = max(added, key=lambda card: card.created_at)
         flash(_("%(card)s is saved.", card=card_name(newest)), "success")
     else:
-        flash(_("No new card was saved."), "info")
+        flash(_("Nothing new was saved."), "info")
     return _to_list()
 
 
@@ -104,7 +120,7 @@ def make_default(card_id: UUID) -> ResponseReturnValue:
     with unit_of_work() as session:
         card = saved_cards.set_default(session, my_id(), card_id)
         name = card_name(card)
-    flash(_("%(card)s is your default card now.", card=name), "success")
+    flash(_("%(card)s is your default now.", card=name), "success")
     return _to_list()
 
 

@@ -14,6 +14,8 @@ from core.errors import NotFoundError
 from core.uow import unit_of_work
 from core.zones import get_zone
 from payments import auto_payment
+from payments.gateways.bank_returns import WORDS as BANK_WORDS
+from payments.models import Refill
 from portal.access import current_user_timezone, panel_view
 from portal.htmx import render
 from portal.panel import next_charge
@@ -54,6 +56,13 @@ ICONS = {
 }
 
 
+def _refill_word(refill: Refill) -> str:
+    """How a payment stands that is not final yet."""
+    if refill.state == "held" and refill.reason == BANK_WORDS.clearing:
+        return str(_("Your bank is paying"))
+    return str(REFILL_WORDS[refill.state])
+
+
 @bp.get("/")
 @panel_view
 def index() -> ResponseReturnValue:
@@ -82,7 +91,7 @@ def index() -> ResponseReturnValue:
         month=month,
         latest=latest,
         under_way=under_way,
-        refill_words={state: str(text) for state, text in REFILL_WORDS.items()},
+        refill_word=_refill_word,
     )
 
 

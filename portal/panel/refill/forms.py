@@ -31,6 +31,7 @@ class Method:
     title: str
     note: str = ""
     is_usable: bool = True
+    icon: str = "credit-card"
 
 
 class RefillForm(FlaskForm):  # type: ignore[misc]  # flask-wtf has no types

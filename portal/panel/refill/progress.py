@@ -75,6 +75,15 @@ def _unknown(watch: Watch, _is_back: bool) -> Progress:
 def _held(watch: Watch, is_back: bool) -> Progress:
     if watch.needs_confirmation:
         return _to_confirm(watch, is_back)
+    if watch.is_clearing:
+        return Progress(
+            "unknown",
+            _("Your bank is paying %(amount)s", amount=_amount(watch)),
+            _(
+                "Banks take up to five business days. There is nothing for you to do; please do not"
+                " pay again. Your balance grows when your bank has paid, and we write to you."
+            ),
+        )
     return Progress(
         "unknown",
         _("%(amount)s is held for review", amount=_amount(watch)),

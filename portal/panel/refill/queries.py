@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, select, true
 
 from billing.models import LedgerLine, Transaction
 from core.clock import now
@@ -58,6 +58,8 @@ class Watch:
     was_tried: bool
     balance_after: Decimal | None
     needs_confirmation: bool = False
+    # the client's bank has still to pay a debit
+    is_clearing: bool = False
 
 
 def read_desk(session: Session) -> Desk:
@@ -118,7 +120,15 @@ def watch(session: Session, refill_id: UUID) -> Watch:
         )
         .where(Transaction.id == refill_id, LedgerLine.account == "client_live")
     )
-    return Watch(read_me(session), refill, card, was_tried, balance_after, needs_confirmation)
+    return Watch(
+        read_me(session),
+        refill,
+        card,
+        was_tried,
+        balance_after,
+        needs_confirmation,
+        latest is not None and attempts.is_clearing(latest),
+    )
 
 
 def _list_cards(session: Session, account: GatewayAccount | None) -> list[SavedCard]:
@@ -131,6 +141,7 @@ def _list_cards(session: Session, account: GatewayAccount | None) -> list[SavedC
                 SavedCard.client_id == my_id(),
                 SavedCard.state == "active",
                 SavedCard.gateway_account_id == account.id,
+                true() if account.bank_accounts else SavedCard.kind == "card",
             )
             .order_by(SavedCard.is_default.desc(), SavedCard.created_at.desc(), SavedCard.id)
         )

@@ -1,6 +1,7 @@
 """Refill: the form, the way to the gateway's page and back, and the progress of a payment."""
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from typing import cast
 from uuid import UUID
@@ -17,12 +18,13 @@ from core.ids import new_id
 from core.uow import unit_of_work
 from payments import hosted_pages, refills
 from payments.limits import limits_of
+from payments.models import SavedCard
 from payments.refills import Source
 from portal.access import current_user_timezone, panel_view
 from portal.fields import put_error
 from portal.formatting import money
 from portal.htmx import render
-from portal.panel.card_words import card_name, expiry_text, is_expired
+from portal.panel.card_words import card_name, expiry_text, is_bank, is_expired
 from portal.panel.gateway_pages import gateway_opener, leave_for
 from portal.panel.me import my_id
 from portal.panel.refill import queries
@@ -106,6 +108,7 @@ def show(refill_id: UUID) -> ResponseReturnValue:
         watch=watch,
         progress=progress,
         card_label=card_name(watch.card) if watch.card else _("on the gateway's page"),
+        is_bank=watch.card is not None and is_bank(watch.card),
         state="unknown" if is_tired else progress.state,
         delay_s=min(_FIRST_DELAY_S + look // 4, _LONGEST_DELAY_S),
         next_look=url_for(
@@ -215,16 +218,21 @@ def _methods(desk: Desk) -> list[Method]:
         return []
     day = today(current_user_timezone())
     return [
-        *(
-            Method(str(card.id), card_name(card), expiry_text(card, day), not is_expired(card, day))
-            for card in desk.cards
-        ),
+        *(_method_of(card, day) for card in desk.cards),
         Method(
             OTHER_CARD,
             _("Another card"),
             _("You type it on the secure page of the payment gateway."),
+            icon="plus",
         ),
     ]
+
+
+def _method_of(card: SavedCard, day: date) -> Method:
+    if is_bank(card):
+        note = _("Bank account. It comes to your balance when your bank has paid, in some days.")
+        return Method(str(card.id), card_name(card), note, icon="building-bank")
+    return Method(str(card.id), card_name(card), expiry_text(card, day), not is_expired(card, day))
 
 
 def _prefill(form: RefillForm, desk: Desk, methods: Sequence[Method]) -> None:

@@ -51,7 +51,7 @@ def test_adding_leads_to_the_gateways_page_and_the_card_is_asked_for_on_return(
 def test_a_return_without_a_card_says_so(me: Browser) -> None:
     me.post("/clients/cards/check")
 
-    assert "No new card was saved." in words(me.get("/clients/cards"))
+    assert "Nothing new was saved." in words(me.get("/clients/cards"))
 
 
 def test_a_silent_gateway_is_asked_again_later(
@@ -64,7 +64,7 @@ def test_a_silent_gateway_is_asked_again_later(
     me.post("/clients/cards/check")
 
     assert [job.name for job in sent_jobs] == ["payments.sync_cards"]
-    assert "Your new card appears here by itself." in words(me.get("/clients/cards"))
+    assert "What you saved appears here by itself." in words(me.get("/clients/cards"))
 
 
 def test_another_card_becomes_the_default_and_stays_it_when_clicked_twice(
@@ -79,7 +79,7 @@ def test_another_card_becomes_the_default_and_stays_it_when_clicked_twice(
         assert answer.status_code == 303
 
     assert cards(till)[0].id == second.id
-    assert "ending 0015 is your default card now." in words(me.get("/clients/cards"))
+    assert "ending 0015 is your default now." in words(me.get("/clients/cards"))
 
 
 def test_a_removed_card_is_gone_here_and_at_the_gateway_however_often_one_clicks(

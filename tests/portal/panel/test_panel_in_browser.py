@@ -277,7 +277,7 @@ def test_without_scripts_a_button_leads_to_the_gateway_and_back(
     page.get_by_role("button", name="Add a card").click()
     page.get_by_role("button", name="Continue").click()
     fill_in_card(page, till)
-    page.get_by_role("button", name="Show my cards").click()
+    page.get_by_role("button", name="Show what I saved").click()
     expect(page).to_have_url(f"{address}/clients/cards")
     expect(page.get_by_text("Visa ending 1111 is saved.")).to_be_visible()
 
