@@ -2,6 +2,7 @@
 
 from flask_babel import lazy_gettext as _l
 from wtforms import (
+    BooleanField,
     Field,
     Form,
     HiddenField,
@@ -30,6 +31,7 @@ class GatewayForm(Form):
         _l("Payment account"), [InputRequired(_l("Choose a payment account."))], coerce=int
     )
     position = IntegerField(_l("Position"), [Optional()], default=1)
+    bank_accounts = BooleanField(_l("Clients may pay from US bank accounts (ACH)"))
     # of Authorize.net
     login = PasswordField(_l("API login ID"))
     transaction_key = PasswordField(_l("Transaction key"))

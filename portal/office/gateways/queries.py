@@ -28,6 +28,7 @@ class GatewayRow:
     enabled: bool
     position: int
     payment_account: str
+    bank_accounts: bool
     webhook_url: str
     credentials: Sequence[StoredCredential]
 
@@ -40,6 +41,7 @@ class Shown:
     description: str
     payment_account_id: int
     position: int
+    bank_accounts: bool
 
 
 def list_gateways(session: Session, base_url: str) -> list[GatewayRow]:
@@ -63,6 +65,7 @@ def list_gateways(session: Session, base_url: str) -> list[GatewayRow]:
             enabled=one.enabled,
             position=one.position,
             payment_account=payment_account,
+            bank_accounts=one.bank_accounts,
             webhook_url=gateway_accounts.webhook_url(one, base_url),
             credentials=gateway_accounts.describe_credentials(one),
         )

@@ -83,6 +83,7 @@ def create() -> ResponseReturnValue:
                 currency=form.currency.data,
                 live=form.mode.data == "live",
                 position=form.position.data or 1,
+                bank_accounts=form.bank_accounts.data,
                 credentials=form.credentials(gateway),
                 key_ring=_settings().credential_key_ring,
             )
@@ -121,6 +122,7 @@ def update(account_id: int) -> ResponseReturnValue:
                 description=form.description.data or "",
                 payment_account_id=form.payment_account_id.data,
                 position=form.position.data or 1,
+                bank_accounts=form.bank_accounts.data,
             )
             gateway_accounts.replace_credentials(
                 session,
@@ -221,7 +223,11 @@ def _offer(session: Session, form: GatewayForm, reseller_id: int) -> None:
 
 def _shown(account: GatewayAccount) -> object:
     return queries.Shown(
-        account.name, account.description, account.payment_account_id, account.position
+        account.name,
+        account.description,
+        account.payment_account_id,
+        account.position,
+        account.bank_accounts,
     )
 
 
@@ -244,6 +250,8 @@ def _draw(
         gateway=account.gateway if account else form.data["gateway"],
         names=NAMES,
         account=account,
+        # an account that takes another currency has no such switch
+        may_take_banks=account is None or account.currency == gateway_accounts.BANK_CURRENCY,
         stored=gateway_accounts.describe_credentials(account) if account else [],
     )
     return hx(page, trigger={"dialog:open": {}}) if status == 200 else page

@@ -9,6 +9,7 @@ from sqlalchemy import and_, func, literal, null, select, union_all
 
 from core.db import Session
 from payments import held, refills, refunds
+from payments.gateways.answers import CLEARING_CODE
 from payments.held import Choices
 from payments.models import ChargeAttempt, GatewayAccount, Refill, SavedCard
 from payments.refund_models import Refund
@@ -67,6 +68,8 @@ class PendingRow:
         if self.what == "refund":
             is_waiting = self.state == "requested" and bool(self.note)
             return "refund_waits" if is_waiting else f"refund_{self.state}"
+        if self.state == "held" and self.code == CLEARING_CODE:
+            return "bank_clearing"
         if self.state == "held" and self.decision:
             return "held_decided"
         if self.state == "held" and self.choices.decline and not self.choices.approve:

@@ -6,12 +6,12 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, false, func, select
 
 from billing.models import Transaction
 from core.db import Session
 from core.errors import NotFoundError
-from payments import held, refunds
+from payments import attempts, held, refunds
 from payments.held import Choices
 from payments.models import ChargeAttempt, ClientAutoPayment, GatewayAccount, Refill, SavedCard
 from payments.refills import OPEN_STATES
@@ -104,6 +104,8 @@ class RefillPage:
     refunds: Sequence[Refund]
     choices: Choices
     auto: ClientAutoPayment | None
+    # a bank account is debited, not a card charged
+    is_bank: bool
 
     @property
     def figures(self) -> list[tuple[str, Decimal | str]]:
@@ -113,6 +115,12 @@ class RefillPage:
     @property
     def is_open(self) -> bool:
         return self.refill.state in OPEN_STATES
+
+    @property
+    def is_clearing(self) -> bool:
+        """Whether only the client's bank has still to pay."""
+        attempt = self.returnable.attempt
+        return attempt is not None and attempts.is_clearing(attempt)
 
     @property
     def open_attempt(self) -> AttemptRow | None:
@@ -169,6 +177,7 @@ def get_page(session: Session, refill_id: UUID) -> RefillPage:
             Refill,
             Client.name,
             _card(),
+            func.coalesce(SavedCard.kind == "bank_account", false()),
             GatewayAccount.name,
             GatewayAccount.live,
             Transaction.id.is_not(None),
@@ -186,7 +195,7 @@ def get_page(session: Session, refill_id: UUID) -> RefillPage:
     ).one_or_none()
     if row is None:
         raise NotFoundError("Refill not found.")
-    refill, client_name, card, gateway, is_live, is_booked, auto = row
+    refill, client_name, card, is_bank, gateway, is_live, is_booked, auto = row
     returnable = refunds.read_returnable(session, refill_id)
     return RefillPage(
         refill,
@@ -200,6 +209,7 @@ def get_page(session: Session, refill_id: UUID) -> RefillPage:
         refunds.list_of_refill(session, refill_id),
         held.choices_of(returnable.account.gateway, returnable.attempt),
         auto,
+        is_bank,
     )
 
 
