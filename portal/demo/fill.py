@@ -267,6 +267,7 @@ def _make_setup(
             payment_account_id=accounts[gateway.name],
             currency=plan.currency,
             live=False,
+            bank_accounts=plan.currency == gateway_accounts.BANK_CURRENCY,
             credentials=gateway.open_merchant(plan),
             key_ring=ring,
         )
