@@ -16,14 +16,19 @@ from portal.app import create_app
 from tenants.resellers import create_reseller
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ready_settings(settings, redis_server):
     return settings.model_copy(update={"redis_url": redis_server.url})
 
 
+@pytest.fixture(scope="module")
+def ready_app(ready_settings):
+    return create_app(ready_settings)
+
+
 @pytest.fixture
-def http(ready_settings):
-    return create_app(ready_settings).test_client()
+def http(ready_app):
+    return ready_app.test_client()
 
 
 def test_a_process_that_lives_says_so(http):

@@ -300,7 +300,7 @@ def test_switching_it_off_needs_password_and_code(
     assert actions()[-3:-1] == ["second_factor_on", "second_factor_off"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def strict(settings: Settings) -> Flask:
     """The application where everybody must have a second factor."""
     return create_app(settings.model_copy(update={"two_factor": "required"}))
