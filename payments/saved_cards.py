@@ -156,11 +156,12 @@ def remove_card(
         _lock_wallets(session, client_id)
         card = get_card(session, client_id, card_id)
         if attempts.has_open_attempt(session, card_id):
-            raise CardBusyError(
-                "A payment from this bank account is under way. Try again when the bank has paid."
-                if card.kind == MethodKind.BANK_ACCOUNT
-                else "A payment with this card is under way. Try again when it is done."
-            )
+            if card.kind == MethodKind.BANK_ACCOUNT:
+                raise CardBusyError(
+                    "A payment from this bank account is under way."
+                    " Try again when the bank has paid."
+                )
+            raise CardBusyError("A payment with this card is under way. Try again when it is done.")
         # from here on no charge of it begins
         _mark_removed(session, card)
         account = gateway_accounts.get_account(session, card.gateway_account_id)
