@@ -62,6 +62,14 @@ def invoice_next_period(session: Session, client_id: int) -> Invoice | Skipped |
     return skipped
 
 
+def is_due(session: Session, client_id: int) -> bool:
+    """Whether another boundary has passed, by what was computed last."""
+    due_at = session.scalar(
+        select(ClientBilling.next_invoice_at).where(ClientBilling.client_id == client_id)
+    )
+    return due_at is not None and due_at <= now()
+
+
 def run_client(session: Session, client_id: int) -> list[Invoice]:
     """Every boundary that has passed, oldest first, in one transaction; the invoices made."""
     invoices = []

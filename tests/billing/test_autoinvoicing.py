@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from billing import ledger_check, payment_terms
 from billing.autoinvoicing import Skipped, invoice_next_period, run_client
@@ -144,6 +144,30 @@ def test_less_than_the_smallest_coin_waits_for_the_next_invoice(clean_database):
     ]
     with books.work() as session:
         assert session.scalars(select(Event)).one().code == "invoice_carried"
+
+
+def test_twenty_charges_take_as_many_statements_as_one(clean_database):
+    books = begin()
+    books.charge("5", dated_at=utc("2026-01-10T00:00:00"))
+    for day in range(1, 21):
+        books.charge("5", dated_at=utc(f"2026-02-{day:02}T00:00:00"))
+
+    def count_statements() -> int:
+        asked = []
+        with books.work() as session:
+            engine = session.get_bind()
+            listener = lambda *told: asked.append(told[2])  # noqa: E731
+            event.listen(engine, "before_cursor_execute", listener)
+            try:
+                assert isinstance(invoice_next_period(session, books.client.id), Invoice)
+            finally:
+                event.remove(engine, "before_cursor_execute", listener)
+        return len(asked)
+
+    with time_machine.travel(utc("2026-03-01T00:00:00"), tick=False):
+        of_one, of_twenty = count_statements(), count_statements()
+    # the first one begins the number series too
+    assert of_twenty <= of_one <= 26
 
 
 def test_two_schedulers_at_once_make_one_invoice_a_boundary(clean_database):

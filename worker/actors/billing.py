@@ -49,6 +49,8 @@ def _invoice_next(client_id: int) -> bool:
         return (
             resellers.is_active(session, current_scope().home_reseller_id)
             and autoinvoicing.invoice_next_period(session, client_id) is not None
+            # mostly it was the only one: no transaction more to find that out
+            and autoinvoicing.is_due(session, client_id)
         )
 
 
