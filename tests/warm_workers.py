@@ -78,6 +78,10 @@ class WarmWorker:
             return True
         return False
 
+    def close(self) -> None:
+        """It is killed where a block ends."""
+        self.kill()
+
     def kill(self) -> None:
         """-9 for the master and its workers, and wait until they are gone."""
         with suppress(ProcessLookupError):

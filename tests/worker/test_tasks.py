@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,7 +27,8 @@ from tenants.task_models import Task, TaskChunk, TaskItem
 from tenants.tasks import LostLeaseError
 from tests.factories.cast import Tenant, make_tenant
 from tests.portal.office.crowd import make_crowd
-from tests.worker.conftest import kill, running_workers, wait_for
+from tests.warm_workers import WarmWorker
+from tests.worker.conftest import wait_for
 from worker.send import send_jobs_to
 from worker.sweeps.tasks import clear_expired_tasks, find_stuck_tasks
 from worker.task_turns import run_turn
@@ -108,16 +110,16 @@ def kill_in_the_middle(
     """A worker begins, is killed with -9, and another one takes over when the lease has ended."""
     with tenant_scope(tenant.scope), unit_of_work() as session:
         jobs.enqueue(session, tasks.JOB, reseller_id=tenant.id, task_id=str(task_id))
-    with running_workers(queue, log) as worker:
+    log.touch()
+    with closing(WarmWorker(queue, log, threads=2)):
         wait_for(lambda: 0 < state_of(tenant, task_id).done < total, seconds=60)
-        kill(worker)
     broken = state_of(tenant, task_id)
     assert broken.state == "running"
     assert broken.done < total
     let_the_lease_end(task_id)
     with platform_unit_of_work() as session:
         assert find_stuck_tasks(session) == 1
-    with running_workers(queue, log):
+    with closing(WarmWorker(queue, log, threads=2)):
         wait_for(lambda: state_of(tenant, task_id).state == "done", seconds=90)
 
 
