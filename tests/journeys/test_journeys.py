@@ -242,6 +242,8 @@ def test_every_page_of_the_panel_suits_a_phone_and_everybody(
     assert not any(found.values()), {name: wrong for name, wrong in found.items() if wrong}
 
 
+# more than a hundred pages, each looked at twice: a loaded machine needs minutes for it
+@pytest.mark.timeout(560)
 def test_every_page_of_the_office_suits_everybody_in_light_and_dark(
     site: Site, owner: Staff
 ) -> None:
