@@ -5,7 +5,7 @@ is open of the invoices that are due, plus the Extra Amount. Money on its way co
 come.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
@@ -23,6 +23,7 @@ from core.money import minor_amount
 from core.zones import get_zone
 from mail.letter_catalogue import Words
 from payments import gateway_accounts, refills
+from payments.gateways.answers import MethodKind
 from payments.limits import limits_of
 from payments.models import ChargeAttempt, ClientAutoPayment, Refill, SavedCard
 from payments.state import AttemptState, RefillState
@@ -62,6 +63,8 @@ class Due:
     currency: str
     amount: Decimal = _ZERO
     saved_card_id: UUID | None = None
+    # what would be charged is a bank account
+    is_bank: bool = False
     next_try_at: datetime | None = None
     figures: dict[str, Any] = field(default_factory=dict)
 
@@ -75,6 +78,17 @@ def compute_due(
 ) -> Due:
     """The charge that the rules ask for at this moment; reads only."""
     card = _find_card(session, client)
+    due = _compute(session, client, balance, row, card)
+    return replace(due, is_bank=card is not None and card.kind == MethodKind.BANK_ACCOUNT)
+
+
+def _compute(
+    session: Session,
+    client: Client,
+    balance: ClientBalance,
+    row: ClientAutoPayment | None,
+    card: SavedCard | None,
+) -> Due:
     obstacle = _find_obstacle(session, client, row, card)
     if obstacle is not None or row is None or card is None:
         return Due(

@@ -79,7 +79,17 @@ def _bank_off(_due: Due) -> NextCharge:
     )
 
 
-def _suspended(_due: Due) -> NextCharge:
+def _suspended(due: Due) -> NextCharge:
+    if due.is_bank:
+        return NextCharge(
+            _("Automatic payment is paused"),
+            _(
+                "Your bank did not pay. Add another bank account or a card, or choose another"
+                " default, and it goes on by itself; or ask your provider."
+            ),
+            "bad",
+            "card",
+        )
     return NextCharge(
         _("Automatic payment is paused"),
         _(
@@ -101,7 +111,10 @@ def _waiting(due: Due) -> NextCharge:
     )
 
 
-def _under_way(_due: Due) -> NextCharge:
+def _under_way(due: Due) -> NextCharge:
+    if due.is_bank:
+        text = _("Your bank is paying; that takes some business days. Nothing more is charged.")
+        return NextCharge(_("A charge is under way"), text, "info")
     return NextCharge(
         _("A charge is under way"), _("Your card is being charged at this moment."), "info"
     )
@@ -119,6 +132,13 @@ def _not_due(due: Due) -> NextCharge:
             ),
             "ok",
         )
+    if due.is_bank:
+        text = (
+            _("Your bank account is debited when an invoice is due.")
+            if due.figures.get("postpaid")
+            else _("Your bank account is debited when your available balance is used up.")
+        )
+        return NextCharge(_("Nothing is due now"), text, "ok")
     text = (
         _("Your card is charged when an invoice is due.")
         if due.figures.get("postpaid")

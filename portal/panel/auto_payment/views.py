@@ -19,7 +19,7 @@ from portal.formatting import money
 from portal.htmx import render
 from portal.panel import next_charge
 from portal.panel.auto_payment.forms import AutoPaymentForm
-from portal.panel.card_words import card_name, expiry_text
+from portal.panel.card_words import card_name, expiry_text, is_bank
 from portal.panel.me import Me, my_id, read_me
 from portal.panel.next_charge import NextCharge
 from portal.wording import refusal
@@ -88,6 +88,7 @@ def _draw(
         messages=list(messages),
         next_charge=_next_charge(session, me),
         card_text=_card_text(card),
+        is_bank=card is not None and is_bank(card),
         caps=_caps(me, row),
         may_switch=rules.switches_auto_payment,
     )
