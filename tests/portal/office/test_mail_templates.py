@@ -26,6 +26,7 @@ RECEIPT = {
     "credited": Decimal(50),
     "currency": "EUR",
     "card": "Visa …4242",
+    "is_bank": False,
     "reason": "",
     "reference": "r-1",
     "is_partial": False,
