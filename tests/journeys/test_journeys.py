@@ -160,7 +160,7 @@ def _shows_no_secret(page: Page) -> None:
 # Answers that are no page of their own, each with the reason.
 NO_PAGES = {
     "office_invoices.credit_note_pdf": "a file",
-    "office_invoices.edit_incoming": "of an incoming invoice, of which there is none",
+    "office_invoices.edit_incoming": "of one that came: test_incoming_invoices walks it",
     "office_clients.download_file": "a file",
     "office_clients.edit_note": "a dialog of one's own note: test_client_page walks it",
     "office_clients.search_options": "what a field could mean, asked for while one types",
