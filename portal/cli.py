@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
-from billing import ledger_check, suretax_accounts, vouchers
+from billing import ledger_check, suretax_accounts, voucher_pins, vouchers
 from core import platform_uow, schema, uow
 from core.config import Settings, load_settings, use_development_site
 from core.db import Session
@@ -53,6 +53,7 @@ def _begin() -> Settings:
 def _begin_to_fill() -> Settings:
     settings = _begin()
     uow.configure(settings)
+    voucher_pins.configure(settings)
     send_jobs_to(settings.redis_url)
     return settings
 

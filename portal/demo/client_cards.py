@@ -8,13 +8,15 @@ from sqlalchemy import select
 from core.config import Settings
 from core.money import minor_amount
 from core.uow import unit_of_work
-from payments import refills, saved_cards
+from payments import refills, refunds, saved_cards
 from payments.gateway_accounts import open_gateway
 from payments.gateways.base import Gateway
 from payments.models import GatewayAccount, GatewayCustomer
-from portal.demo.client_history import demo_id
-from portal.demo.plan import GOOD_CARD, OTHER_CARD, ClientPlan, ResellerPlan
+from portal.demo.plan import GOOD_CARD, OTHER_CARD, ClientPlan, ResellerPlan, demo_id
 from portal.demo.sandbox import SandboxGateway
+
+GIVEN_BACK = 1
+"""Number of the client whose payment goes back: it pays by itself, so that it stays so."""
 
 
 def fill_cards(
@@ -57,6 +59,32 @@ def fill_cards(
                 amount=minor_amount(Decimal(40) * reseller.price_level, reseller.currency),
                 saved_card_id=cards[0].id,
             )
+
+
+def give_back(reseller: ResellerPlan) -> None:
+    """Ask for the money of one card payment back, where the worker has charged it by now.
+
+    Authorize.net gives nothing back that it has not settled, so there it is voided.
+    """
+    refill_id = demo_id(reseller.code, GIVEN_BACK, "refill")
+    refund_id = demo_id(reseller.code, GIVEN_BACK, "refund")
+    reason = "Paid by bank transfer as well"
+    with unit_of_work() as session:
+        if refills.find_locked(session, refill_id) is None:
+            return
+        found = refunds.read_returnable(session, refill_id)
+        if not found.may_refund:
+            return
+        if found.account.gateway == "stripe":
+            refunds.request_refund(
+                session,
+                refund_id=refund_id,
+                refill_id=refill_id,
+                amount=minor_amount(found.left / 2, reseller.currency),
+                reason=reason,
+            )
+        elif found.may_void:
+            refunds.request_void(session, refund_id=refund_id, refill_id=refill_id, reason=reason)
 
 
 def _open(settings: Settings, account: GatewayAccount) -> Gateway:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
-from uuid import NAMESPACE_URL, UUID, uuid5
 
 from billing import autoinvoicing, client_billing, ledger, transactions
 from billing.client_billing import Billing
@@ -15,8 +14,8 @@ from core.money import minor_amount
 from core.uow import unit_of_work
 from payments import auto_payment
 from payments.auto_payment import AutoPayment
-from portal.demo import client_packages, names
-from portal.demo.plan import PASSWORD, ClientPlan, ResellerPlan
+from portal.demo import client_packages, client_papers, names
+from portal.demo.plan import PASSWORD, ClientPlan, ResellerPlan, demo_id
 from tenants import client_blocks, clients
 from tenants.client_blocks import Company, PanelLogin
 from tenants.clients import General
@@ -37,11 +36,6 @@ class Setup:
     package_ids: Mapping[str, int]
 
 
-def demo_id(*parts: object) -> UUID:
-    """The id that a thing of the demo has at every run: each step may be repeated."""
-    return uuid5(NAMESPACE_URL, "https://demo.portal.example/" + "/".join(map(str, parts)))
-
-
 def fill_client(reseller: ResellerPlan, setup: Setup, plan: ClientPlan) -> int:
     """Make the client with all its history in one transaction; its id, also when it was there."""
     with unit_of_work() as session:
@@ -58,7 +52,9 @@ def fill_client(reseller: ResellerPlan, setup: Setup, plan: ClientPlan) -> int:
                 owner = (setup.reseller_id, client.id)
                 client_packages.use(session, reseller, plan, owner, batch_id)
             if plan.terms is not None:
-                autoinvoicing.run_client(session, client.id)
+                invoices = autoinvoicing.run_client(session, client.id)
+                client_papers.credit(session, reseller, plan, invoices)
+            client_papers.receive(session, reseller, plan, client.id)
             _pay(session, reseller, setup, plan, client)
             if not plan.postpaid and plan.number % 3 == 0:
                 _subscribe(session, reseller, setup, plan, client)

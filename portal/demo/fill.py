@@ -33,9 +33,10 @@ from core.tenancy import Actor, Scope, tenant_scope
 from core.uow import unit_of_work
 from payments import gateway_accounts
 from portal.demo import client_packages
-from portal.demo.client_cards import fill_cards
+from portal.demo.client_cards import fill_cards, give_back
 from portal.demo.client_history import Setup, fill_client
 from portal.demo.plan import PASSWORD, RESELLERS, ClientPlan, ResellerPlan, plan_clients
+from portal.demo.reseller_offers import open_door, sell_vouchers
 from portal.demo.sandbox import SandboxGateway, open_sandbox
 from tenants import resellers, staff
 from tenants.models import PlatformUser, Reseller, User
@@ -102,12 +103,20 @@ def fill_clients(settings: Settings, plan: ResellerPlan, plans: Iterable[ClientP
                 client_id = fill_client(tenant.plan, tenant.setup, client)
                 if client.card_zip is not None:
                     fill_cards(settings, gateway, tenant.plan, client, client_id)
+            if plan.is_retail:
+                sell_vouchers(plan, tenant.reseller_id)
+                open_door(plan, tenant.reseller_id)
             _prove_books(tenant)
     _log.info("demo.reseller_filled", reseller=plan.code)
 
 
 def finish(settings: Settings) -> None:
-    """Leave the sign-ins: from now on the demo counts as filled."""
+    """Give a card payment of each back, and leave the sign-ins: the demo counts as filled now."""
+    for plan in RESELLERS:
+        with _gateway(settings, plan) as gateway:
+            tenant = _make_tenant(settings, gateway, plan)
+        with tenant_scope(tenant.scope):
+            give_back(plan)
     _write_logins(settings.var_dir / MARKER)
 
 

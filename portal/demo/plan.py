@@ -1,10 +1,11 @@
 """Who stands in the demo: two resellers, one with a sub-reseller, and what each client is like."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
 from typing import Literal
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from portal.demo import names
 
@@ -14,11 +15,25 @@ OTHER_CARD = "5424000000000015"
 DECLINED_ZIP = "46282"  # the gateway's published trigger for a decline
 
 Mood = Literal["settled", "behind", "prepaid", "empty"]
+Fate = Literal["paid", "accepted", "to_verify", "void"]
+# what became of the invoices of those that sell to us, the newest first
+_SELLERS: Mapping[str, tuple[Fate, ...]] = {
+    "Granite State Telecom": ("accepted", "paid"),
+    "Keystone Carrier Services": ("to_verify",),
+    "Meridian Wholesale VoIP": ("accepted",),
+    "Summit Termination LLC": ("to_verify", "accepted", "paid"),
+    "Voz Directa Mayorista": ("accepted", "paid"),
+    "Łódź Termination Group": ("to_verify",),
+    "Ωμέγα Τηλ ΑΕ": ("accepted", "void", "paid"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class ResellerPlan:
-    """One tenant of the demo; amounts of its clients are multiplied by `price_level`."""
+    """One tenant of the demo; amounts of its clients are multiplied by `price_level`.
+
+    `is_retail`: it sells vouchers, and strangers can sign up with it.
+    """
 
     name: str
     code: str
@@ -33,11 +48,12 @@ class ResellerPlan:
     parent: str | None = None
     panel_logins: tuple[str, ...] = ()
     gateway: str = "authorizenet"
+    is_retail: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ClientPlan:
-    """One client. `card_zip` None: no saved card."""
+    """One client. `card_zip` None: no saved card; `sells`: what became of its invoices to us."""
 
     number: int
     name: str
@@ -52,6 +68,7 @@ class ClientPlan:
     card_zip: str | None
     auto_payment: bool
     seed: int
+    sells: tuple[Fate, ...] = ()
 
 
 RESELLERS = (
@@ -67,6 +84,7 @@ RESELLERS = (
         address="200 Harbor Street\nBoston, MA 02110\nUnited States",
         tax_id="04-3210987",
         panel_logins=("alder", "bayside", "heron", "calder"),
+        is_retail=True,
     ),
     ResellerPlan(
         name="Northwind Pacific",
@@ -97,6 +115,11 @@ RESELLERS = (
         gateway="stripe",
     ),
 )
+
+
+def demo_id(*parts: object) -> UUID:
+    """The id that a thing of the demo has at every run: each step may be repeated."""
+    return uuid5(NAMESPACE_URL, "https://demo.portal.example/" + "/".join(map(str, parts)))
 
 
 def plan_clients(reseller: ResellerPlan) -> list[ClientPlan]:
@@ -130,6 +153,7 @@ def _plan_client(reseller: ResellerPlan, number: int, name: str) -> ClientPlan:
         card_zip=None if not has_card else (DECLINED_ZIP if number in (3, 5) else GOOD_ZIP),
         auto_payment=has_card and number != 1,
         seed=number,
+        sells=_SELLERS.get(name, ()),
     )
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +19,34 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from billing import client_billing, ledger_check
+from billing.correction_models import CreditNote
 from billing.invoice_models import Invoice
 from billing.models import ClientBalance, LedgerCheck, Transaction
+from billing.voucher_models import Voucher, VoucherRedemption, VoucherSeries, VoucherSheet
 from core.config import Settings
 from core.errors import ConflictError, TemporaryError
 from core.platform_uow import platform_unit_of_work
 from core.tenancy import Scope, tenant_scope
 from core.uow import unit_of_work
 from mail.models import MailMessage
-from payments import auto_payment, saved_cards
+from payments import auto_payment, charging, saved_cards
+from payments.gateway_accounts import open_gateway
 from payments.models import Refill, SavedCard
+from payments.refund_models import Refund
 from portal.cli import main
+from portal.demo.client_cards import GIVEN_BACK
 from portal.demo.fill import MARKER, fill
-from portal.demo.plan import RESELLERS, ClientPlan, ResellerPlan, plan_clients
-from tenants import client_blocks
+from portal.demo.plan import RESELLERS, ClientPlan, ResellerPlan, demo_id, plan_clients
+from tenants import client_blocks, sign_up_rules
 from tenants.models import AuditRecord, Client, PlatformUser, Reseller, Role, User
+from tenants.sign_up_models import SignUp
 from tests.conftest import settings_environment
 from tests.portal.browser import open_browser, sign_in, sign_in_client
 from tests.sandbox.authorizenet_server import RunningSandbox, running_sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
 # every mood, status and kind of card of the plan, in few clients
-CHOSEN = {0, 1, 2, 3, 5, 7, 17, 19, 41}
+CHOSEN = {0, 1, 2, 3, 5, 7, 17, 19, 41, 48}
 STATES = {"active", "stop", "deleted"}
 
 
@@ -106,7 +113,7 @@ def list_facts() -> list[tuple[Any, ...]]:
         select(func.count()).select_from(table)
         for table in (
             Transaction, Invoice, Refill, SavedCard, MailMessage, User, Role, PlatformUser,
-            AuditRecord,
+            AuditRecord, CreditNote, Refund, SignUp, VoucherRedemption,
         )
     ]  # fmt: skip
     with platform_unit_of_work() as session:
@@ -146,6 +153,8 @@ def test_the_few_clients_of_these_tests_stand_for_all_of_the_plan():
             whole, few = plan_clients(plan), chosen_clients(plan)
             for name in ("mood", "status", "postpaid", "terms", "card_zip", "auto_payment"):
                 assert {getattr(one, name) for one in few} == {getattr(one, name) for one in whole}
+    fates = {fate for plan in RESELLERS for one in chosen_clients(plan) for fate in one.sells}
+    assert fates == {"paid", "accepted", "to_verify", "void"}
 
 
 def test_two_resellers_and_one_beneath_in_another_currency_and_zone(demo: Settings):
@@ -190,12 +199,65 @@ def test_the_books_of_each_reseller_are_right(demo: Settings):
 def test_invoices_are_numbered_without_a_gap(demo: Settings):
     with platform_unit_of_work() as session:
         rows = session.execute(
-            select(Invoice.reseller_id, Invoice.running_number).order_by(Invoice.running_number)
+            select(Invoice.reseller_id, Invoice.running_number)
+            .where(Invoice.direction == "outgoing")
+            .order_by(Invoice.running_number)
         ).all()
     for reseller in list_resellers().values():
         numbers = [number for reseller_id, number in rows if reseller_id == reseller.id]
         assert numbers == list(range(1, len(numbers) + 1))
         assert len(numbers) > 5
+
+
+def test_invoices_came_from_those_that_sell_to_us_and_too_much_was_credited(demo: Settings):
+    with platform_unit_of_work() as session:
+        incoming = Counter(
+            (one.state, one.paid == one.total)
+            for one in session.scalars(select(Invoice).where(Invoice.direction == "incoming"))
+        )
+        credited = session.scalars(
+            select(Invoice.credited).join(CreditNote, CreditNote.invoice_id == Invoice.id)
+        ).all()
+    assert incoming == {
+        ("normal", True): 2,
+        ("normal", False): 2,
+        ("to_verify", False): 1,
+        ("void", False): 1,
+    }
+    assert len(credited) == 3
+    assert all(credited)
+
+
+def test_vouchers_are_redeemed_and_can_be_and_a_stranger_waits(demo: Settings):
+    northwind = list_resellers()["northwind"]
+    with tenant_scope(Scope((northwind.id,))), unit_of_work() as session:
+        states = Counter(session.scalars(select(Voucher.state)))
+        series = session.scalars(select(VoucherSeries)).one()
+        # its PINs stay for whoever looks at the demo
+        assert session.scalar(select(func.count()).select_from(VoucherSheet)) == 1
+        assert series.pins_taken_at is None
+        assert sign_up_rules.read_rules(session, northwind.id).mode == "approval"
+        waiting = session.scalars(select(SignUp)).one()
+    assert states == {"redeemed": 3, "active": 16, "blocked": 1}
+    assert (waiting.state, waiting.problem) == ("waiting", "")
+
+
+def test_a_card_payment_that_was_charged_meanwhile_goes_back_once(demo: Settings):
+    charged = []
+    for plan in RESELLERS:
+        reseller = list_resellers()[plan.code]
+        with tenant_scope(Scope((reseller.id,))):
+            refill_id = demo_id(plan.code, GIVEN_BACK, "refill")
+            charging.charge_refill(unit_of_work, partial(open_gateway, settings=demo), refill_id)
+            charged.append(refill_id)
+    for _fill in range(2):
+        (demo.var_dir / MARKER).unlink()
+        fill(demo, clients_of=two_clients)
+        with platform_unit_of_work() as session:
+            refunds = session.scalars(select(Refund)).all()
+            assert {(one.refill_id, one.kind) for one in refunds} == {
+                (refill_id, "void") for refill_id in charged
+            }
 
 
 def test_every_block_of_every_client_can_be_read(demo: Settings):
