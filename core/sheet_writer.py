@@ -25,6 +25,8 @@ SHEET_ROWS = 1_048_575
 """Rows that fit below the headings."""
 # a spreadsheet reads these, and their full-width forms, as the beginning of a formula
 _RISKY = re.compile(r"^[=+\-@\t\r\n\0＝＋－＠]")
+# where no comma divides columns, quotation marks inside a line protect nothing
+_BEHIND_MARKS = re.compile(r"(?<=[;|\t\r\n])[^;|\t\r\n]+")
 _PLAIN_NUMBER = re.compile(r"^[+-]?\d+(?:[.,]\d+)?$")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _EPOCH = date(1899, 12, 30)
@@ -39,13 +41,25 @@ def is_risky(text: str) -> bool:
 
 
 def harmless(text: str) -> str:
-    """`text` for a CSV cell: what would be a formula begins with one apostrophe more."""
-    return f"'{text}" if is_risky(text.lstrip("'")) else text
+    """`text` for a CSV cell: what would be a formula begins with one apostrophe more.
+
+    So does what stands behind a mark at which a spreadsheet that expects other ones cuts the cell.
+    """
+    kept = _BEHIND_MARKS.sub(lambda part: f"'{part[0]}" if _runs(part[0]) else part[0], text)
+    return f"'{kept}" if _runs(text) else kept
 
 
 def as_before(cell: str) -> str:
     """The text that `harmless` made this cell of."""
-    return cell[1:] if cell[:1] == "'" and is_risky(cell.lstrip("'")) else cell
+    return _BEHIND_MARKS.sub(lambda part: _without_mark(part[0]), _without_mark(cell))
+
+
+def _without_mark(text: str) -> str:
+    return text[1:] if text[:1] == "'" and _runs(text) else text
+
+
+def _runs(text: str) -> bool:
+    return is_risky(text.lstrip("'"))
 
 
 def plain_figures(value: Decimal) -> str:

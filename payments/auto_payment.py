@@ -29,7 +29,7 @@ _CARD_CHANGED = Words("The card to be charged has changed.")
 _HELD_BACK = (Why.CAP_REACHED, Why.TOO_LITTLE)
 # What the rules write and no form does.
 # who disputes a payment does not end the suspension by itself
-DISPUTED = "The client's bank took back a payment."
+DISPUTED = dues.DISPUTED
 _ROW_OF_DECLINES = (
     "declines_in_row",
     "declines_forgotten_at",

@@ -33,6 +33,9 @@ _ZERO = Decimal(0)
 # Among the figures: the charge was cut by the most that one charge takes.
 CUT_BY_LIMIT = "most_at_once"
 
+# the reason of a suspension that only the staff end
+DISPUTED = "The client's bank took back a payment."
+
 
 class Why(StrEnum):
     """The reason of a charge, or of none."""
@@ -45,6 +48,7 @@ class Why(StrEnum):
     NO_CARD = Words("No card is saved.")
     BANK_OFF = Words("Payments from bank accounts are switched off.")
     SUSPENDED = Words("Auto payment is suspended.")
+    DISPUTED = Words("Auto payment is suspended: the client's bank took back a payment.")
     WAITING = Words("The last try brought nothing; the next one has its time.")
     UNDER_WAY = Words("An automatic charge is under way.")
     NOT_DUE = Words("Nothing is due.")
@@ -132,7 +136,7 @@ def _find_obstacle(
     if not gateway_accounts.takes(account, card.kind):
         return Why.BANK_OFF
     if row.suspended_at is not None:
-        return Why.SUSPENDED
+        return Why.DISPUTED if row.suspended_reason == DISPUTED else Why.SUSPENDED
     if row.next_try_at is not None and row.next_try_at > now():
         return Why.WAITING
     return Why.UNDER_WAY if _has_open_auto(session, client.id) else None

@@ -103,8 +103,10 @@
     first?.focus();
   }
 
-  document.addEventListener("dialog:open", () => {
-    if (!dialog.open) dialog.showModal();
+  // the same form stands on a page of its own too: what it draws anew there needs no dialog
+  document.addEventListener("dialog:open", ({ target }) => {
+    const isOurs = target.closest?.("#dialog, [hx-target='#dialog-content']");
+    if (isOurs && !dialog.open) dialog.showModal();
   });
 
   document.addEventListener("dialog:close", () => dialog.close());

@@ -43,6 +43,7 @@ _NOTHING: dict[Why, tuple[LazyString, str]] = {
     Why.NO_CARD: (_l("No card"), "warn"),
     Why.BANK_OFF: (_l("Bank accounts off"), "warn"),
     Why.SUSPENDED: (_l("Suspended"), "bad"),
+    Why.DISPUTED: (_l("Suspended"), "bad"),
     Why.WAITING: (_l("Waits for the next try"), "warn"),
     Why.UNDER_WAY: (_l("Charge under way"), "info"),
     Why.NOT_DUE: (_l("Nothing is due"), "ok"),

@@ -101,6 +101,15 @@ def _suspended(due: Due) -> NextCharge:
     )
 
 
+def _disputed(_due: Due) -> NextCharge:
+    return NextCharge(
+        _("Automatic payment is paused"),
+        _("Your bank took back a payment. Ask your provider to let it go on."),
+        "bad",
+        "pay",
+    )
+
+
 def _waiting(due: Due) -> NextCharge:
     at = instant(due.next_try_at) if due.next_try_at else ""
     return NextCharge(
@@ -171,6 +180,7 @@ _NOTHING = {
     Why.NO_CARD: _no_card,
     Why.BANK_OFF: _bank_off,
     Why.SUSPENDED: _suspended,
+    Why.DISPUTED: _disputed,
     Why.WAITING: _waiting,
     Why.UNDER_WAY: _under_way,
     Why.NOT_DUE: _not_due,

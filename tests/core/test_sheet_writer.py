@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from openpyxl import load_workbook
 
-from core.sheet_writer import BOM, harmless, write_csv, write_xlsx
+from core.sheet_writer import BOM, as_before, harmless, is_risky, write_csv, write_xlsx
 
 FORMULAS = [
     "=1+1",
@@ -41,7 +41,25 @@ def test_a_csv_cell_that_would_run_begins_with_an_apostrophe(text: str):
     assert row[0].startswith("'")
 
 
-@pytest.mark.parametrize("text", ["", "Orbit", "-5", "+49", "-12.50", "1=2", "a@b.example", "’x"])
+@pytest.mark.parametrize("mark", [";", "\t", "|", "\n"])
+def test_no_column_of_a_spreadsheet_that_cuts_elsewhere_would_run(mark: str):
+    text = f"x{mark}=cmd|' /C calc'!A0{mark}'+1+1{mark}-5{mark}plain"
+    content = b"".join(write_csv([["name", text, "y"]])).decode()
+    columns = [one.strip('"') for line in content.splitlines() for one in line.split(mark)]
+    assert not any(is_risky(one) for one in columns)
+    assert as_before(harmless(text)) == text
+    assert harmless(text).endswith(f"{mark}-5{mark}plain")
+
+
+@pytest.mark.parametrize("text", [*FORMULAS, "a;'=1", "';=1", "a\nb", "\n\n=1;", "''=1\t''=2"])
+def test_what_was_made_harmless_is_read_as_it_was(text: str):
+    assert as_before(harmless(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "Orbit", "-5", "+49", "-12.50", "1=2", "a@b.example", "’x", "a; -b", "1;-2", "a\nb"],
+)
 def test_a_harmless_csv_cell_stays_as_it_is(text: str):
     assert harmless(text) == text
 

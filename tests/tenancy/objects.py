@@ -184,7 +184,7 @@ FIELDS = {
 # Names in queries and forms that name no row of a tenant.
 PLAIN_FIELDS = {
     "action", "after", "all", "amount", "asked", "back", "before", "choose", "column", "columns",
-    "count", "open", "text",
+    "count", "open", "text", "whole",
     "density", "email", "empties", "enabled", "field", "filters", "format", "from", "gateway",
     "general-name",
     "id",

@@ -114,9 +114,11 @@ def read_records(session: Session, filters: Filters, place: Place) -> Page[Audit
 
 
 def read_for_export(session: Session, filters: Filters) -> Iterator[AuditRow]:
-    """The records of the list, newest first, at most EXPORT_ROWS, some at a time."""
+    """The records of the list, newest first, some at a time; one more than EXPORT_ROWS tells that
+    there are more.
+    """
     before: int | None = None
-    left = EXPORT_ROWS
+    left = EXPORT_ROWS + 1
     while left > 0:
         query = _select().where(*_conditions(filters)).order_by(AuditRecord.id.desc())
         if before is not None:

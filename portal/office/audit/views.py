@@ -12,6 +12,7 @@ from core.sheet_writer import CSV_TYPE, Cell, write_csv
 from core.tenancy import current_scope
 from core.uow import unit_of_work
 from portal.access import current_viewer, office_view
+from portal.formatting import number
 from portal.htmx import render
 from portal.keyset import read_place
 from portal.listing import PLACE_ARGUMENTS, chosen, render_list
@@ -58,6 +59,7 @@ def index() -> ResponseReturnValue:
         periods=period_options(),
         may_export=current_viewer().may(Permission.AUDIT_EXECUTE),
         export_url=_export_url(),
+        export_rows=queries.EXPORT_ROWS,
         page_of=page_of,
     )
 
@@ -92,6 +94,8 @@ def export() -> ResponseReturnValue:
     filters = _read_filters()
     with unit_of_work() as session:
         rows = list(queries.read_for_export(session, filters))
+        is_cut = len(rows) > queries.EXPORT_ROWS
+        rows = rows[: queries.EXPORT_ROWS]
         known = audit_names.read_names(session, [row.changes for row in rows])
         audit.record(
             session,
@@ -102,13 +106,15 @@ def export() -> ResponseReturnValue:
             object_label=_("%(count)s records", count=len(rows)),
             changes={name: (None, value) for name, value in sorted(request.args.items()) if value},
         )
-    content = b"".join(write_csv(_lines(rows, known), with_bom=True))
+    content = b"".join(write_csv(_lines(rows, known, is_cut=is_cut), with_bom=True))
     response = Response(content, content_type=CSV_TYPE)
     response.headers["Content-Disposition"] = f'attachment; filename="audit-{now().date()}.csv"'
     return response
 
 
-def _lines(rows: list[AuditRow], known: dict[tuple[str, int], str]) -> Iterator[list[Cell]]:
+def _lines(
+    rows: list[AuditRow], known: dict[tuple[str, int], str], *, is_cut: bool
+) -> Iterator[list[Cell]]:
     yield [
         _("Record"), _("When (UTC)"), _("Reseller"), _("Who"), _("For"), _("IP address"),
         _("Action"), _("Object"), _("Name"), _("ID"), _("Client"), _("Field"), _("Before"),
@@ -134,6 +140,15 @@ def _lines(rows: list[AuditRow], known: dict[tuple[str, int], str]) -> Iterator[
                 audit_words.say_value(row.object_type, field, one, known) for one in (before, after)
             ]
             yield [*fixed, audit_words.name_field(field) if field else "", *said, *seal]
+    if is_cut:
+        # said in the file itself: whoever reads it has not pressed the button
+        yield [
+            _(
+                "There are more: a file holds the newest %(count)s records. Narrow the list to get"
+                " the others.",
+                count=number(queries.EXPORT_ROWS),
+            )
+        ]
 
 
 def _read_filters() -> Filters:

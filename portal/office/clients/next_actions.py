@@ -145,6 +145,7 @@ def _no_charge(why: Why) -> str:
         Why.NO_CARD: _("Auto payment is on, but the client has saved no card."),
         Why.BANK_OFF: _("Auto payment is on, but payments from bank accounts are switched off."),
         Why.SUSPENDED: _("Auto payment is suspended."),
+        Why.DISPUTED: _("Auto payment is suspended: the client’s bank took back a payment."),
         Why.UNDER_WAY: _("An automatic charge is under way."),
         Why.CAP_REACHED: _("Auto payment waits: the cap of this day or month is reached."),
     }

@@ -67,6 +67,7 @@ def index() -> ResponseReturnValue:
         "office/reconciliation/_table.html",
         page=page,
         runs=runs,
+        is_whole=False,
         state=state,
         has_accounts=has_accounts,
         may_execute=current_viewer().may(Permission.PAYMENTS_EXECUTE),
@@ -80,7 +81,10 @@ def runs() -> ResponseReturnValue:
     with unit_of_work() as session:
         latest = queries.list_runs(session)
     page = render(
-        "office/reconciliation/runs.html", "office/reconciliation/_runs.html", runs=latest
+        "office/reconciliation/runs.html",
+        "office/reconciliation/_runs.html",
+        runs=latest,
+        is_whole=not wants_partial() or request.args.get("whole") == "1",
     )
     was_open = request.args.get("open") == "1"
     is_over = was_open and not any(one.is_open for one in latest)

@@ -22,6 +22,7 @@ class Wallet:
     cards: Sequence[SavedCard]
     has_auto_payment: bool
     is_suspended: bool
+    is_disputed: bool
 
     def is_usable_here(self, card: SavedCard) -> bool:
         """Whether the gateway that keeps the card still takes the client's payments."""
@@ -36,12 +37,14 @@ class Wallet:
 def read_wallet(session: Session) -> Wallet:
     me = read_me(session)
     row = auto_payment.find_row(session, me.id)
+    is_suspended = row is not None and row.enabled and row.suspended_at is not None
     return Wallet(
         me,
         gateway_accounts.find_account(session, reseller_id=me.reseller_id, currency=me.currency),
         saved_cards.list_cards(session, me.id),
         row is not None and row.enabled,
-        row is not None and row.enabled and row.suspended_at is not None,
+        is_suspended,
+        is_suspended and row is not None and row.suspended_reason == auto_payment.DISPUTED,
     )
 
 

@@ -135,6 +135,21 @@ class TestAudit:
         (written,) = desk.stored(acme, AuditRecord, action="export")
         assert written.changes["object"] == [None, "client"]
 
+    def test_an_export_that_is_cut_says_so_in_itself(
+        self, as_owner: Browser, acme: Tenant, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from portal.office.audit import queries
+
+        monkeypatch.setattr(queries, "EXPORT_ROWS", 2)
+        for rows, is_cut in ((2, False), (3, True)):
+            record(acme, object_label="Orbit", changes={"name": ("a", "b")})
+            while len(desk.stored(acme, AuditRecord, object_label="Orbit")) < rows:
+                record(acme, object_label="Orbit", changes={"name": ("a", "b")})
+            answer = as_owner.post(f"{AUDIT}export?object=client&q=Orbit")
+            lines = list(csv.reader(io.StringIO(answer.get_data().decode("utf-8-sig"))))
+            assert sum(line[0].isdigit() for line in lines) == 2
+            assert ("holds the newest 2 records" in lines[-1][0]) is is_cut
+
     def test_who_may_only_read_takes_nothing_out(self, as_viewer: Browser, acme: Tenant) -> None:
         assert as_viewer.post(f"{AUDIT}export").status_code == 403
         assert "Export" not in as_viewer.get(AUDIT).text
