@@ -146,6 +146,11 @@ class TestDialog:
         page.get_by_role("link", name="Main email").click()
         expect(page.locator("#email")).to_be_focused()
 
+    def test_it_stays_shut_where_nothing_was_put_into_it(self, open_page):
+        page = open_page("clients/edit")
+        page.evaluate("htmx.trigger(document.querySelector('#main form'), 'dialog:open', {})")
+        assert page.evaluate("document.querySelector('#dialog').open") is False
+
     def test_success_closes_it_and_says_so(self, open_page):
         page = open_page("clients")
         open_dialog(page)

@@ -87,6 +87,7 @@ def _draw(
         form=form,
         messages=list(messages),
         next_charge=_next_charge(session, me),
+        is_disputed=row is not None and row.suspended_reason == auto_payment.DISPUTED,
         card_text=_card_text(card),
         is_bank=card is not None and is_bank(card),
         caps=_caps(me, row),

@@ -26,13 +26,13 @@ def save_block(till: Till, **wish) -> None:
         auto_payment.save_auto_payment(session, client, AutoPayment(**wish))
 
 
-def suspend(till: Till) -> None:
+def suspend(till: Till, reason: str = "The bank declined the card.") -> None:
     with till.work() as session:
         row = auto_payment.lock_row(session, till.client.id)
         from core.clock import now
 
         row.declines_in_row, row.suspended_at = 3, now()
-        row.suspended_reason = "The bank declined the card."
+        row.suspended_reason = reason
 
 
 def test_the_client_switches_it_on_and_off(me: Browser, till: Till) -> None:
@@ -127,6 +127,18 @@ def test_a_suspension_is_told_and_does_not_end_by_switching_off_and_on(
 
     assert "Automatic payment is paused" in words(me.get(URL))
     assert "Automatic payment is paused" in words(me.get("/clients/cards"))
+
+
+def test_a_payment_that_the_bank_took_back_is_not_called_a_decline(me: Browser, till: Till) -> None:
+    till.save_card()
+    save_block(till, enabled=True)
+    suspend(till, auto_payment.DISPUTED)
+    for address in (URL, "/clients/cards"):
+        text = words(me.get(address))
+        assert "Automatic payment is paused" in text
+        assert "our bank took back a payment" in text
+        assert "declined" not in text
+        assert "The reason that the bank gave" not in text
 
 
 def test_another_default_card_ends_the_suspension(me: Browser, till: Till) -> None:
