@@ -137,7 +137,13 @@ def test_the_same_webhook_five_times(rig: Rig):
     rig.settle(refill_id)
     rig.prove_one_charge(refill_id)
     wait_for("events", lambda: count_events(rig) > 0)
-    wait_for("every event handled", lambda: count_events(rig, handled=True) == count_events(rig))
+
+    def are_all_handled() -> bool:
+        # an event whose handling met the look at the door is asked for again by the clock
+        rig.sweep()
+        return count_events(rig, handled=True) == count_events(rig)
+
+    wait_for("every event handled", are_all_handled)
     assert rig.till.postings(refill_id) == 1
 
 
