@@ -196,7 +196,7 @@ FIELDS: Mapping[str, LazyString] = {
     "mail_from": _l("Sender address"),
     "main_email": _l("Main e-mail"),
     "minutes": _l("Minutes"),
-    "mode": _l("Prices"),
+    "mode": _l("Mode"),
     "name": _l("Name"),
     "next_number": _l("Next number"),
     "noc_email": _l("NOC e-mail"),
