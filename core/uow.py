@@ -11,7 +11,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.orm import ORMExecuteState, SessionTransaction, sessionmaker, with_loader_criteria
 from sqlalchemy.sql.base import ExecutableOption
 
-from core import jobs
+from core import clock, jobs
 from core.config import Settings
 from core.db import Session, TenantOwned
 from core.engines import make_engine
@@ -20,7 +20,8 @@ from core.tenancy import current_scope
 _office: sessionmaker[Session] = sessionmaker(expire_on_commit=False)
 _panel: sessionmaker[Session] = sessionmaker(expire_on_commit=False)
 _SET_SCOPE = (
-    "select set_config('app.reseller_ids', %s, true), set_config('app.client_id', %s, true)"
+    "select set_config('app.reseller_ids', %s, true), set_config('app.client_id', %s, true),"
+    " clock_timestamp()"
 )
 
 
@@ -35,13 +36,15 @@ def _enter_scope(_session: Session, _tx: SessionTransaction, connection: Connect
     scope = current_scope()
     if scope.read_only:
         connection.exec_driver_sql("set transaction read only")
-    connection.exec_driver_sql(
+    asked_at = clock.own_time()
+    *_, database_time = connection.exec_driver_sql(
         _SET_SCOPE,
         (
             ",".join(map(str, scope.reseller_ids)),
             "" if scope.client_id is None else str(scope.client_id),
         ),
-    )
+    ).one()
+    clock.heed(database_time, asked_at)
 
 
 def _narrow_to_reseller(state: ORMExecuteState) -> None:
@@ -77,5 +80,7 @@ def unit_of_work() -> Iterator[Session]:
     factory = _panel if current_scope().realm == "panel" else _office
     with factory() as session:
         with session.begin():
+            if clock.is_followed():
+                session.connection()
             yield session
         jobs.send_all(session)

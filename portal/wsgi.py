@@ -4,7 +4,7 @@ The only place of the portal that knows the worker's queue: it hands committed j
 """
 
 from billing import voucher_pins
-from core import platform_uow, schema, uow
+from core import clock, platform_uow, schema, uow
 from core.config import load_settings
 from core.logs import configure_logging
 from mail import queue
@@ -14,6 +14,7 @@ from worker.send import send_jobs_to
 settings = load_settings()
 configure_logging(settings.log_level)
 schema.refuse_unsafe_database(settings)
+clock.follow_database()
 uow.configure(settings)
 platform_uow.configure(settings)
 queue.configure(settings)

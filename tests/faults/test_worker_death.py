@@ -12,6 +12,7 @@ from payments.models import Refill
 from tenants.clients import get_client
 from tests.faults.proxy import HoldingProxy
 from tests.faults.rig import Rig
+from tests.warm_workers import CLOCK
 
 pytestmark = pytest.mark.fault
 
@@ -119,6 +120,34 @@ def test_frozen_while_its_request_is_on_the_wire_and_back(rig: Rig):
         wire.release()
         zombie.thaw()
         time.sleep(2)
+        rig.prove_one_charge(refill_id)
+
+
+@pytest.mark.parametrize("offset_s", ["259200", "-259200"])
+def test_a_worker_whose_clock_is_days_wrong_looks_while_the_request_is_on_the_wire(
+    rig: Rig, offset_s: str
+):
+    """It must not take the lease as over, nor the request as one that never came."""
+    card = rig.till.save_card()
+    port = int(rig.sandbox.hosted_url.rsplit(":", 1)[1])
+    with HoldingProxy("127.0.0.1", port) as wire:
+        url = rig.sandbox.api_url.replace(f":{port}/", f":{wire.port}/")
+        slow = rig.start_worker(AUTHORIZENET_TEST_API_URL=url)
+        wire.hold()
+        refill_id = rig.till.request(card)
+        rig.wait_until_state(refill_id, "processing")
+        assert wire.held.wait(20)
+        slow.freeze()
+        wrong = rig.start_worker(**{CLOCK: offset_s})
+        for _ in range(4):
+            rig.execute(f"update refills set next_look_at = now() where id = '{refill_id}'")
+            rig.sweep()
+            time.sleep(0.5)
+        assert rig.till.refill(refill_id).state == "processing"
+        wire.release()
+        slow.thaw()
+        rig.settle(refill_id)
+        wrong.kill()
         rig.prove_one_charge(refill_id)
 
 
