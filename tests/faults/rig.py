@@ -304,18 +304,19 @@ class Rig:
                 connection.rollback()
 
         thread = threading.Thread(target=hold_attempts)
-        with self.holding("lock table gateway_accounts in access exclusive mode"):
+        # one that reads may pass, as the worker does before it writes its attempt
+        with self.holding("lock table charge_attempts in share mode"):
             self.send_charge_job(refill_id)
-            wait_for("the worker in its transaction", lambda: self._waits("gateway_accounts"))
+            wait_for("the worker in its transaction", lambda: self._waiting() == 1)
             thread.start()
-            wait_for("our lock in the queue", lambda: self._waits("charge_attempts"))
+            wait_for("our lock in the queue", lambda: self._waiting() == 2)
         assert taken.wait(10)
         try:
-            wait_for("the worker's last check", lambda: self._waits("charge_attempts"))
+            wait_for("the worker's last check", lambda: self._waiting() == 1)
             yield
         finally:
             leave.set()
             thread.join()
 
-    def _waits(self, relation: str) -> bool:
-        return self.waiting_for_locks(relation) > 0
+    def _waiting(self) -> int:
+        return self.waiting_for_locks("charge_attempts")
