@@ -117,7 +117,7 @@ def _product(site: Site) -> list[Program]:
         # hundreds of the demo's invoices are drawn at first; pages come before that
         Program(
             "mail-workers",
-            ["nice", "-n", "10", *_workers("mail", "billing")],
+            ["nice", "-n", "19", *_workers("mail", "billing")],
             JOBS,
             environment=site.environment,
         ),
